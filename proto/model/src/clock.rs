@@ -13,9 +13,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z. The finest unit the log keeps.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 /// A UTC day: days since 1970-01-01. Store and index are partitioned by it.
@@ -35,17 +33,14 @@ impl Timestamp {
     pub fn from_seconds(seconds: i64, nanos: i32) -> Option<Self> {
         const YEAR_1: i64 = -62_135_596_800;
         const YEAR_10000: i64 = 253_402_300_800;
-        let in_range =
-            (YEAR_1..YEAR_10000).contains(&seconds) && (0..1_000_000_000).contains(&nanos);
+        let in_range = (YEAR_1..YEAR_10000).contains(&seconds) && (0..1_000_000_000).contains(&nanos);
         in_range.then(|| Self(seconds * MICROS_PER_SECOND + i64::from(nanos) / 1_000))
     }
 
     /// Reads RFC 3339 with any offset.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>()
-            .ok()
-            .map(|t| Self(t.as_microsecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
     }
 
     /// Microseconds since the epoch.
@@ -58,10 +53,7 @@ impl Timestamp {
     #[must_use]
     pub const fn to_seconds(self) -> (i64, i32) {
         let nanos = self.0.rem_euclid(MICROS_PER_SECOND) * 1_000;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a remainder below 10^9 fits"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder below 10^9 fits")]
         (self.0.div_euclid(MICROS_PER_SECOND), nanos as i32)
     }
 

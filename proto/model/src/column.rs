@@ -56,17 +56,8 @@ const SYSTEM: &[C] = &[
     C::ChangeBefore,
     C::ChangeAfter,
 ];
-const EMAIL: &[C] = &[
-    C::Id,
-    C::OccurredAt,
-    C::Type,
-    C::Severity,
-    C::Recipient,
-    C::Subject,
-    C::Actor,
-    C::ActorId,
-    C::Message,
-];
+const EMAIL: &[C] =
+    &[C::Id, C::OccurredAt, C::Type, C::Severity, C::Recipient, C::Subject, C::Actor, C::ActorId, C::Message];
 const AI_USAGE: &[C] = &[
     C::Id,
     C::OccurredAt,
@@ -130,10 +121,7 @@ impl CsvColumn {
     /// A column of that log by its name.
     #[must_use]
     pub fn find(log: Log, name: &str) -> Option<Self> {
-        Self::of(log)
-            .iter()
-            .copied()
-            .find(|column| column.name() == name)
+        Self::of(log).iter().copied().find(|column| column.name() == name)
     }
 
     /// Whether cells of the column are free text, in which a spreadsheet might see a formula. The others hold numbers,
@@ -162,8 +150,7 @@ impl CsvColumn {
         fn text(text: Option<&String>) -> Cow<'_, str> {
             Cow::Borrowed(text.map_or("", String::as_str))
         }
-        let number =
-            |number: Option<i64>| number.map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string()));
+        let number = |number: Option<i64>| number.map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string()));
         let actor = |part: fn(&Actor) -> &str| Cow::Borrowed(event.actor.as_ref().map_or("", part));
         let change = |part: fn(&Change) -> &String| text(event.change.as_ref().map(part));
         let hook = |part: fn(&WebhookDelivery) -> i64| event.webhook.as_ref().map(part);
@@ -181,9 +168,7 @@ impl CsvColumn {
             C::Message => Cow::Borrowed(&event.message),
             C::PreAuth => flag(event.pre_auth),
             C::WebhookUrl => text(event.webhook.as_ref().map(|w| &w.url)),
-            C::HttpStatus => {
-                number(hook(|w| i64::from(w.http_status)).filter(|status| *status != 0))
-            }
+            C::HttpStatus => number(hook(|w| i64::from(w.http_status)).filter(|status| *status != 0)),
             C::ChangeField => change(|c| &c.field),
             C::ChangeBefore => change(|c| &c.before),
             C::ChangeAfter => change(|c| &c.after),
@@ -192,16 +177,9 @@ impl CsvColumn {
             C::PromptTokens => ai(|a| a.prompt_tokens),
             C::CompletionTokens => ai(|a| a.completion_tokens),
             C::TotalTokens => ai(|a| a.total_tokens),
-            C::CostUsd => event
-                .ai
-                .as_ref()
-                .and_then(|a| a.cost_nano_usd)
-                .map_or(Cow::Borrowed(""), |c| usd(c).into()),
+            C::CostUsd => event.ai.as_ref().and_then(|a| a.cost_nano_usd).map_or(Cow::Borrowed(""), |c| usd(c).into()),
             C::LatencyMs => number(event.ai.as_ref().and_then(|a| a.latency_ms)),
-            C::Success => event
-                .ai
-                .as_ref()
-                .map_or(Cow::Borrowed(""), |a| flag(a.success)),
+            C::Success => event.ai.as_ref().map_or(Cow::Borrowed(""), |a| flag(a.success)),
         }
     }
 }
@@ -243,25 +221,10 @@ impl TableColumn {
     #[must_use]
     pub const fn of(log: Log) -> &'static [Self] {
         match log {
-            Log::System => &[
-                T::OccurredAt,
-                T::Type,
-                T::Category,
-                T::Severity,
-                T::Message,
-                T::Recipient,
-                T::Subject,
-                T::Actor,
-            ],
-            Log::Email => &[
-                T::OccurredAt,
-                T::Type,
-                T::Severity,
-                T::Message,
-                T::Recipient,
-                T::Subject,
-                T::Actor,
-            ],
+            Log::System => {
+                &[T::OccurredAt, T::Type, T::Category, T::Severity, T::Message, T::Recipient, T::Subject, T::Actor]
+            }
+            Log::Email => &[T::OccurredAt, T::Type, T::Severity, T::Message, T::Recipient, T::Subject, T::Actor],
             Log::AiUsage => &[
                 T::OccurredAt,
                 T::Type,
@@ -327,22 +290,13 @@ mod tests {
 
     #[test]
     fn csv_columns_are_those_of_the_contract() {
-        let names = |log| {
-            CsvColumn::of(log)
-                .iter()
-                .map(|c| c.name())
-                .collect::<Vec<_>>()
-                .join(",")
-        };
+        let names = |log| CsvColumn::of(log).iter().map(|c| c.name()).collect::<Vec<_>>().join(",");
         assert_eq!(
             names(Log::System),
             "id,occurred_at,type,category,severity,actor,actor_id,recipient,subject,message,pre_auth,webhook_url,\
              http_status,change_field,change_before,change_after"
         );
-        assert_eq!(
-            names(Log::Email),
-            "id,occurred_at,type,severity,recipient,subject,actor,actor_id,message"
-        );
+        assert_eq!(names(Log::Email), "id,occurred_at,type,severity,recipient,subject,actor,actor_id,message");
         assert_eq!(
             names(Log::AiUsage),
             "id,occurred_at,type,severity,actor,actor_id,model,provider,prompt_tokens,completion_tokens,total_tokens,\

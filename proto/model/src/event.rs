@@ -70,10 +70,7 @@ impl Actor {
     /// What a table shows: the display name, else the e-mail, else the id.
     #[must_use]
     pub fn label(&self) -> &str {
-        [&self.display_name, &self.email, &self.id]
-            .into_iter()
-            .find(|text| !text.is_empty())
-            .map_or("", String::as_str)
+        [&self.display_name, &self.email, &self.id].into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
     }
 }
 

@@ -13,10 +13,7 @@ use crate::vocabulary::{ActorKind, Category, Log, Severity};
 
 /// A filter as a caller wrote it, with nothing believed but the spelling of enum members (`None` = unknown or unset).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(
-    missing_docs,
-    reason = "the fields are those of the contract's EventFilter"
-)]
+#[expect(missing_docs, reason = "the fields are those of the contract's EventFilter")]
 pub struct RawFilter {
     pub log: Option<Log>,
     pub start: Option<Timestamp>,
@@ -35,10 +32,7 @@ pub struct RawFilter {
 
 /// Needles as a caller wrote them; empty text is no needle.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(
-    missing_docs,
-    reason = "the fields are those of the contract's ContainsFilter"
-)]
+#[expect(missing_docs, reason = "the fields are those of the contract's ContainsFilter")]
 pub struct RawContains {
     pub event_name: String,
     pub message: String,
@@ -87,10 +81,7 @@ impl Contains {
     /// Whether there is no needle at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.event_name.is_none()
-            && self.message.is_none()
-            && self.recipient.is_none()
-            && self.subject.is_none()
+        self.event_name.is_none() && self.message.is_none() && self.recipient.is_none() && self.subject.is_none()
     }
 }
 
@@ -102,10 +93,7 @@ impl Filter {
     pub fn new(raw: &RawFilter, catalogue: &Catalogue) -> Result<Self, Vec<Violation>> {
         let mut wrong = Vec::new();
         let Some(log) = raw.log else {
-            return Err(vec![Violation::filter(
-                "filter.log",
-                "required: LOG_SYSTEM, LOG_EMAIL or LOG_AI_USAGE",
-            )]);
+            return Err(vec![Violation::filter("filter.log", "required: LOG_SYSTEM, LOG_EMAIL or LOG_AI_USAGE")]);
         };
         check_belonging(raw, log, &mut wrong);
         check_counts(raw, &mut wrong);
@@ -119,17 +107,9 @@ impl Filter {
                 None
             }),
             contains: Contains {
-                event_name: needle(
-                    &raw.contains.event_name,
-                    "filter.contains.event_name",
-                    &mut wrong,
-                ),
+                event_name: needle(&raw.contains.event_name, "filter.contains.event_name", &mut wrong),
                 message: needle(&raw.contains.message, "filter.contains.message", &mut wrong),
-                recipient: needle(
-                    &raw.contains.recipient,
-                    "filter.contains.recipient",
-                    &mut wrong,
-                ),
+                recipient: needle(&raw.contains.recipient, "filter.contains.recipient", &mut wrong),
                 subject: needle(&raw.contains.subject, "filter.contains.subject", &mut wrong),
             },
             actor_ids: raw.actor_ids.clone(),
@@ -138,11 +118,7 @@ impl Filter {
             models: raw.models.clone(),
             success: raw.success,
         };
-        if wrong.is_empty() {
-            Ok(filter)
-        } else {
-            Err(wrong)
-        }
+        if wrong.is_empty() { Ok(filter) } else { Err(wrong) }
     }
 
     /// Whether an event passes: the plain meaning of every filter, used where there is no index and to verify one.
@@ -158,39 +134,27 @@ impl Filter {
         let actor_id = event.actor.as_ref().map_or("", |actor| actor.id.as_str());
         let is_bot = event.actor.as_ref().and_then(|actor| actor.kind) == Some(ActorKind::Bot);
         event.log == self.log
-            && (self.categories.is_empty()
-                || event.category.is_some_and(|c| self.categories.contains(&c)))
+            && (self.categories.is_empty() || event.category.is_some_and(|c| self.categories.contains(&c)))
             && (self.types.is_empty() || self.types.contains(&event.kind))
             && any(&self.severities, event.severity)
             && (self.actor_ids.is_empty() || self.actor_ids.iter().any(|id| id == actor_id))
             && (!self.bot_only || is_bot)
             && (!self.exclude_pre_auth || !event.pre_auth)
-            && (self.models.is_empty()
-                || event
-                    .ai
-                    .as_ref()
-                    .is_some_and(|ai| self.models.contains(&ai.model)))
-            && self
-                .success
-                .is_none_or(|want| event.ai.as_ref().is_some_and(|ai| ai.success == want))
+            && (self.models.is_empty() || event.ai.as_ref().is_some_and(|ai| self.models.contains(&ai.model)))
+            && self.success.is_none_or(|want| event.ai.as_ref().is_some_and(|ai| ai.success == want))
     }
 
     /// The part that looks into text.
     #[must_use]
     pub fn matches_text(&self, event: &Event) -> bool {
         let has = |needle: &Option<String>, text: &str| {
-            needle
-                .as_ref()
-                .is_none_or(|needle| fold(text).contains(needle.as_str()))
+            needle.as_ref().is_none_or(|needle| fold(text).contains(needle.as_str()))
         };
         has(&self.contains.event_name, &event.kind)
             && has(&self.contains.message, &event.message)
             && has(&self.contains.recipient, &event.recipient)
             && has(&self.contains.subject, &event.subject)
-            && self
-                .search
-                .as_ref()
-                .is_none_or(|search| search.matches(&fold(&event.kind), &fold(&event.message)))
+            && self.search.as_ref().is_none_or(|search| search.matches(&fold(&event.kind), &fold(&event.message)))
     }
 }
 
@@ -198,10 +162,7 @@ impl Filter {
 fn check_belonging(raw: &RawFilter, log: Log, wrong: &mut Vec<Violation>) {
     let mut only = |present: bool, owner: Log, field| {
         if present && log != owner {
-            wrong.push(Violation::filter(
-                field,
-                format!("belongs to the {owner} log only, not to {log}"),
-            ));
+            wrong.push(Violation::filter(field, format!("belongs to the {owner} log only, not to {log}")));
         }
     };
     only(!raw.categories.is_empty(), Log::System, "filter.categories");
@@ -220,10 +181,7 @@ fn check_counts(raw: &RawFilter, wrong: &mut Vec<Violation>) {
     ];
     for (count, field) in lists {
         if count > MAX_FILTER_VALUES {
-            wrong.push(Violation::filter(
-                field,
-                format!("at most {MAX_FILTER_VALUES} values"),
-            ));
+            wrong.push(Violation::filter(field, format!("at most {MAX_FILTER_VALUES} values")));
         }
     }
 }
@@ -235,20 +193,12 @@ fn known<T: Copy>(values: &[Option<T>], field: &'static str, wrong: &mut Vec<Vio
     values.iter().copied().flatten().collect()
 }
 
-fn types(
-    raw: &RawFilter,
-    log: Log,
-    catalogue: &Catalogue,
-    wrong: &mut Vec<Violation>,
-) -> Vec<Arc<str>> {
+fn types(raw: &RawFilter, log: Log, catalogue: &Catalogue, wrong: &mut Vec<Violation>) -> Vec<Arc<str>> {
     let mut names = Vec::new();
     for name in &raw.types {
         match catalogue.get(log, name) {
             Some(kind) => names.push(kind.name.clone()),
-            None => wrong.push(Violation::filter(
-                "filter.types",
-                format!("{name:?} is not a kind of the {log} log"),
-            )),
+            None => wrong.push(Violation::filter("filter.types", format!("{name:?} is not a kind of the {log} log"))),
         }
     }
     names
@@ -256,10 +206,7 @@ fn types(
 
 fn needle(text: &str, field: &'static str, wrong: &mut Vec<Violation>) -> Option<String> {
     if text.chars().count() > MAX_NEEDLE_CHARS {
-        wrong.push(Violation::filter(
-            field,
-            format!("at most {MAX_NEEDLE_CHARS} characters"),
-        ));
+        wrong.push(Violation::filter(field, format!("at most {MAX_NEEDLE_CHARS} characters")));
     }
     (!text.is_empty()).then(|| fold(text).into_owned())
 }
@@ -269,11 +216,7 @@ mod tests {
     use super::*;
 
     fn fields(raw: &RawFilter) -> Vec<&'static str> {
-        Filter::new(raw, &Catalogue::built_in())
-            .unwrap_err()
-            .into_iter()
-            .map(|v| v.field)
-            .collect()
+        Filter::new(raw, &Catalogue::built_in()).unwrap_err().into_iter().map(|v| v.field).collect()
     }
 
     #[test]
@@ -284,10 +227,7 @@ mod tests {
             severities: vec![None],
             types: vec!["webhook_sent".into()],
             query: "***".into(),
-            contains: RawContains {
-                subject: "x".repeat(257),
-                ..RawContains::default()
-            },
+            contains: RawContains { subject: "x".repeat(257), ..RawContains::default() },
             success: Some(true),
             ..RawFilter::default()
         };
@@ -306,15 +246,8 @@ mod tests {
 
     #[test]
     fn needles_are_folded_and_never_trimmed() {
-        let contains = RawContains {
-            message: " A%* ".into(),
-            ..RawContains::default()
-        };
-        let raw = RawFilter {
-            log: Some(Log::System),
-            contains,
-            ..RawFilter::default()
-        };
+        let contains = RawContains { message: " A%* ".into(), ..RawContains::default() };
+        let raw = RawFilter { log: Some(Log::System), contains, ..RawFilter::default() };
         let filter = Filter::new(&raw, &Catalogue::built_in()).unwrap();
         assert_eq!(filter.contains.message.as_deref(), Some(" a%* "));
     }

@@ -30,11 +30,7 @@ impl OrgId {
     pub fn new(text: &str) -> Result<Self, InvalidOrgId> {
         let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
         let fits = (1..=MAX_ORG_ID_BYTES).contains(&text.len());
-        if fits && text.bytes().all(good) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidOrgId)
-        }
+        if fits && text.bytes().all(good) { Ok(Self(text.into())) } else { Err(InvalidOrgId) }
     }
 
     /// The id as given.
@@ -51,9 +47,7 @@ impl fmt::Display for OrgId {
 }
 
 /// Position in the commit log: 1 for the first event of a store, never reused, never going back.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Sequence(pub u64);
 
 /// Names one stored event. Seventeen URL-safe characters: the sequence, then the day, in base 32.
@@ -81,10 +75,7 @@ impl EventId {
         let (sequence, day) = bytes.split_at(SEQUENCE_DIGITS);
         let sequence = u64::try_from(read(sequence)?).ok()?;
         let day = i32::try_from(read(day)?).ok()?;
-        Some(Self {
-            sequence: Sequence(sequence),
-            day: Day(day),
-        })
+        Some(Self { sequence: Sequence(sequence), day: Day(day) })
     }
 }
 
@@ -116,19 +107,13 @@ mod tests {
 
     #[test]
     fn ids_sort_by_ingest_order_and_read_back() {
-        let id = |s, d| EventId {
-            sequence: Sequence(s),
-            day: Day(d),
-        };
+        let id = |s, d| EventId { sequence: Sequence(s), day: Day(d) };
         for i in [id(1, 20_000), id(u64::MAX, 0), id(31, 1_048_575)] {
             assert_eq!(EventId::parse(&i.to_string()), Some(i));
         }
         assert!(id(31, 20_000).to_string() < id(32, 19_000).to_string());
         assert!(EventId::parse("").is_none());
-        assert!(
-            EventId::parse("zzzzzzzzzzzzzzzzz").is_none(),
-            "more than 64 bits of sequence"
-        );
+        assert!(EventId::parse("zzzzzzzzzzzzzzzzz").is_none(), "more than 64 bits of sequence");
         assert!(EventId::parse("000000000000i0000").is_none());
     }
 

@@ -31,11 +31,7 @@ type Row = (Log, Option<Category>, &'static str, Severity, &'static str);
 pub const SYSTEM_LOG_VIEWED: &str = "system_log_viewed";
 
 /// Kinds of the system log that happen before anybody is signed in.
-const PRE_AUTH: [&str; 3] = [
-    "login_failed",
-    "password_reset_initiated",
-    "password_reset_completed",
-];
+const PRE_AUTH: [&str; 3] = ["login_failed", "password_reset_initiated", "password_reset_completed"];
 
 use Category::{Billing, Email as Mail, Process, Security, Webhook};
 use Log::{AiUsage, Email, System};
@@ -43,62 +39,14 @@ use Severity::{Error, Info, Warning};
 
 /// Every built-in kind, in the order a reader sees them.
 const BUILT_IN: &[Row] = &[
-    (
-        System,
-        Some(Webhook),
-        "webhook_sent",
-        Info,
-        "A webhook was answered with a 2xx status.",
-    ),
-    (
-        System,
-        Some(Webhook),
-        "webhook_failed",
-        Error,
-        "A webhook failed: another status, or no answer.",
-    ),
-    (
-        System,
-        Some(Mail),
-        "email_sent",
-        Info,
-        "The server attempted to send an e-mail.",
-    ),
-    (
-        System,
-        Some(Mail),
-        "email_send_failed",
-        Error,
-        "An attempt to send failed before reaching the e-mail provider.",
-    ),
-    (
-        System,
-        Some(Mail),
-        "smtp_send_failed",
-        Error,
-        "The configured SMTP transport rejected the message.",
-    ),
-    (
-        System,
-        Some(Billing),
-        "billing_payment_succeeded",
-        Info,
-        "A charge succeeded.",
-    ),
-    (
-        System,
-        Some(Billing),
-        "billing_payment_failed",
-        Error,
-        "A charge was rejected; the row says why.",
-    ),
-    (
-        System,
-        Some(Billing),
-        "billing_subscription_created",
-        Info,
-        "A subscription was created.",
-    ),
+    (System, Some(Webhook), "webhook_sent", Info, "A webhook was answered with a 2xx status."),
+    (System, Some(Webhook), "webhook_failed", Error, "A webhook failed: another status, or no answer."),
+    (System, Some(Mail), "email_sent", Info, "The server attempted to send an e-mail."),
+    (System, Some(Mail), "email_send_failed", Error, "An attempt to send failed before reaching the e-mail provider."),
+    (System, Some(Mail), "smtp_send_failed", Error, "The configured SMTP transport rejected the message."),
+    (System, Some(Billing), "billing_payment_succeeded", Info, "A charge succeeded."),
+    (System, Some(Billing), "billing_payment_failed", Error, "A charge was rejected; the row says why."),
+    (System, Some(Billing), "billing_subscription_created", Info, "A subscription was created."),
     (
         System,
         Some(Billing),
@@ -106,161 +54,29 @@ const BUILT_IN: &[Row] = &[
         Info,
         "The plan or the quantity of a subscription changed.",
     ),
-    (
-        System,
-        Some(Billing),
-        "billing_subscription_expired",
-        Warning,
-        "A subscription lapsed.",
-    ),
-    (
-        System,
-        Some(Security),
-        "login_failed",
-        Warning,
-        "A sign-in for an address of this organisation failed.",
-    ),
-    (
-        System,
-        Some(Security),
-        "password_reset_initiated",
-        Info,
-        "A password-reset e-mail was requested.",
-    ),
-    (
-        System,
-        Some(Security),
-        "password_reset_completed",
-        Info,
-        "A password was reset.",
-    ),
-    (
-        System,
-        Some(Security),
-        "role_changed",
-        Info,
-        "An administrator changed a member's role.",
-    ),
-    (
-        System,
-        Some(Security),
-        "email_address_changed",
-        Info,
-        "A member changed the e-mail address they sign in with.",
-    ),
-    (
-        System,
-        Some(Security),
-        "blueprint_made_public",
-        Warning,
-        "A blueprint was made public.",
-    ),
-    (
-        System,
-        Some(Security),
-        "kickoff_form_made_public",
-        Warning,
-        "A kickoff form was published.",
-    ),
-    (
-        System,
-        Some(Security),
-        SYSTEM_LOG_VIEWED,
-        Info,
-        "Somebody looked at the system log or exported it.",
-    ),
-    (
-        System,
-        Some(Process),
-        "process_auto_archived",
-        Info,
-        "The bot user archived a completed process.",
-    ),
-    (
-        System,
-        Some(Process),
-        "task_auto_completed",
-        Info,
-        "The bot user completed a task.",
-    ),
-    (
-        Email,
-        None,
-        "email_sent",
-        Info,
-        "The message was handed to the e-mail provider.",
-    ),
-    (
-        Email,
-        None,
-        "email_delivered",
-        Info,
-        "The receiving server accepted the message.",
-    ),
-    (
-        Email,
-        None,
-        "email_failed",
-        Error,
-        "A delivery attempt failed; a temporary failure is a warning.",
-    ),
-    (
-        Email,
-        None,
-        "email_bounced",
-        Error,
-        "The receiving server rejected the message for good.",
-    ),
-    (
-        Email,
-        None,
-        "email_unsubscribed",
-        Info,
-        "The recipient unsubscribed.",
-    ),
-    (
-        Email,
-        None,
-        "email_complained",
-        Warning,
-        "The recipient marked the message as spam.",
-    ),
-    (
-        Email,
-        None,
-        "email_send_failed",
-        Error,
-        "The message could not be handed to the e-mail provider.",
-    ),
-    (
-        Email,
-        None,
-        "smtp_send_failed",
-        Error,
-        "The custom SMTP transport rejected the message.",
-    ),
-    (
-        AiUsage,
-        None,
-        "ai_chat",
-        Info,
-        "A chat or completion request.",
-    ),
-    (
-        AiUsage,
-        None,
-        "ai_tool_call",
-        Info,
-        "A tool call, for example over MCP.",
-    ),
+    (System, Some(Billing), "billing_subscription_expired", Warning, "A subscription lapsed."),
+    (System, Some(Security), "login_failed", Warning, "A sign-in for an address of this organisation failed."),
+    (System, Some(Security), "password_reset_initiated", Info, "A password-reset e-mail was requested."),
+    (System, Some(Security), "password_reset_completed", Info, "A password was reset."),
+    (System, Some(Security), "role_changed", Info, "An administrator changed a member's role."),
+    (System, Some(Security), "email_address_changed", Info, "A member changed the e-mail address they sign in with."),
+    (System, Some(Security), "blueprint_made_public", Warning, "A blueprint was made public."),
+    (System, Some(Security), "kickoff_form_made_public", Warning, "A kickoff form was published."),
+    (System, Some(Security), SYSTEM_LOG_VIEWED, Info, "Somebody looked at the system log or exported it."),
+    (System, Some(Process), "process_auto_archived", Info, "The bot user archived a completed process."),
+    (System, Some(Process), "task_auto_completed", Info, "The bot user completed a task."),
+    (Email, None, "email_sent", Info, "The message was handed to the e-mail provider."),
+    (Email, None, "email_delivered", Info, "The receiving server accepted the message."),
+    (Email, None, "email_failed", Error, "A delivery attempt failed; a temporary failure is a warning."),
+    (Email, None, "email_bounced", Error, "The receiving server rejected the message for good."),
+    (Email, None, "email_unsubscribed", Info, "The recipient unsubscribed."),
+    (Email, None, "email_complained", Warning, "The recipient marked the message as spam."),
+    (Email, None, "email_send_failed", Error, "The message could not be handed to the e-mail provider."),
+    (Email, None, "smtp_send_failed", Error, "The custom SMTP transport rejected the message."),
+    (AiUsage, None, "ai_chat", Info, "A chat or completion request."),
+    (AiUsage, None, "ai_tool_call", Info, "A tool call, for example over MCP."),
     (AiUsage, None, "ai_embedding", Info, "An embedding request."),
-    (
-        AiUsage,
-        None,
-        "ai_request",
-        Info,
-        "Another request to an AI model.",
-    ),
+    (AiUsage, None, "ai_request", Info, "Another request to an AI model."),
 ];
 
 /// All kinds known to one running service.
@@ -294,10 +110,7 @@ impl Catalogue {
     /// The kinds every installation has.
     #[must_use]
     pub fn built_in() -> Self {
-        let mut catalogue = Self {
-            kinds: Vec::new(),
-            by_key: BTreeMap::new(),
-        };
+        let mut catalogue = Self { kinds: Vec::new(), by_key: BTreeMap::new() };
         for (log, category, name, severity, description) in BUILT_IN {
             catalogue.push(Kind {
                 log: *log,
@@ -313,8 +126,7 @@ impl Catalogue {
 
     fn push(&mut self, kind: Kind) -> Arc<Kind> {
         let kind = Arc::new(kind);
-        self.by_key
-            .insert((kind.log, kind.name.clone()), self.kinds.len());
+        self.by_key.insert((kind.log, kind.name.clone()), self.kinds.len());
         self.kinds.push(kind.clone());
         kind
     }
@@ -337,9 +149,7 @@ impl Catalogue {
         }
         match self.get(kind.log, &name) {
             None => Ok(self.push(kind)),
-            Some(known) if known.category == kind.category && known.severity == kind.severity => {
-                Ok(known.clone())
-            }
+            Some(known) if known.category == kind.category && known.severity == kind.severity => Ok(known.clone()),
             Some(_) => Err(KindError::Conflict(name)),
         }
     }
@@ -347,9 +157,7 @@ impl Catalogue {
     /// The kind of that name in that log.
     #[must_use]
     pub fn get(&self, log: Log, name: &str) -> Option<&Arc<Kind>> {
-        self.by_key
-            .get(&(log, Arc::from(name)))
-            .and_then(|index| self.kinds.get(*index))
+        self.by_key.get(&(log, Arc::from(name))).and_then(|index| self.kinds.get(*index))
     }
 
     /// All kinds of a log, in the order a reader sees them.
@@ -368,43 +176,24 @@ mod tests {
         assert_eq!(all.get(System, "email_sent").unwrap().category, Some(Mail));
         assert_eq!(all.get(Email, "email_sent").unwrap().category, None);
         assert!(all.get(AiUsage, "email_sent").is_none());
-        assert_eq!(
-            (
-                all.of(System).count(),
-                all.of(Email).count(),
-                all.of(AiUsage).count()
-            ),
-            (20, 8, 4)
-        );
+        assert_eq!((all.of(System).count(), all.of(Email).count(), all.of(AiUsage).count()), (20, 8, 4));
     }
 
     #[test]
     fn only_the_system_log_has_categories() {
         let all = Catalogue::built_in();
-        assert!(Log::ALL.iter().all(|log| {
-            all.of(*log)
-                .all(|kind| kind.category.is_some() == (*log == System))
-        }));
+        assert!(Log::ALL.iter().all(|log| { all.of(*log).all(|kind| kind.category.is_some() == (*log == System)) }));
     }
 
     #[test]
     fn a_plugin_cannot_redefine_a_kind() {
         let mut all = Catalogue::built_in();
         let mut kind = Kind::clone(all.get(System, "role_changed").unwrap());
-        assert!(
-            all.declare(kind.clone()).is_ok(),
-            "declaring what is there already"
-        );
+        assert!(all.declare(kind.clone()).is_ok(), "declaring what is there already");
         kind.severity = Error;
-        assert_eq!(
-            all.declare(kind.clone()),
-            Err(KindError::Conflict("role_changed".into()))
-        );
+        assert_eq!(all.declare(kind.clone()), Err(KindError::Conflict("role_changed".into())));
         kind.category = None;
-        assert_eq!(
-            all.declare(kind.clone()),
-            Err(KindError::Category("role_changed".into()))
-        );
+        assert_eq!(all.declare(kind.clone()), Err(KindError::Category("role_changed".into())));
         kind.name = "Role Changed".into();
         assert!(matches!(all.declare(kind), Err(KindError::Name(_))));
     }

@@ -41,10 +41,7 @@ pub enum SortKey {
 
 impl Default for OrderBy {
     fn default() -> Self {
-        Self {
-            column: TableColumn::OccurredAt,
-            direction: Direction::Descending,
-        }
+        Self { column: TableColumn::OccurredAt, direction: Direction::Descending }
     }
 }
 
@@ -54,11 +51,7 @@ impl OrderBy {
     /// # Errors
     /// A violation that lists the columns of the log.
     pub fn parse(log: Log, text: &str) -> Result<Self, Violation> {
-        let refuse = |rule: String| Violation {
-            reason: InvalidReason::OrderBy,
-            field: "order_by",
-            rule,
-        };
+        let refuse = |rule: String| Violation { reason: InvalidReason::OrderBy, field: "order_by", rule };
         let mut parts = text.split_ascii_whitespace();
         let Some(name) = parts.next() else {
             return Ok(Self::default());
@@ -69,19 +62,11 @@ impl OrderBy {
             Some(other) => return Err(refuse(format!("direction {other:?}: 'asc' or 'desc'"))),
         };
         if parts.next().is_some() {
-            return Err(refuse(
-                "one column, optionally followed by 'asc' or 'desc'".into(),
-            ));
+            return Err(refuse("one column, optionally followed by 'asc' or 'desc'".into()));
         }
         let columns = TableColumn::of(log);
         let found = columns.iter().copied().find(|column| column.name() == name);
-        let names = || {
-            columns
-                .iter()
-                .map(|c| c.name())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let names = || columns.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ");
         let column = found.ok_or_else(|| refuse(format!("column {name:?}: one of {}", names())))?;
         Ok(Self { column, direction })
     }
@@ -103,10 +88,7 @@ impl OrderBy {
             Direction::Ascending => Direction::Descending,
             Direction::Descending => Direction::Ascending,
         };
-        Self {
-            column: self.column,
-            direction,
-        }
+        Self { column: self.column, direction }
     }
 
     /// Which of two places comes first. Absent values are last in both directions.
@@ -134,11 +116,7 @@ impl TableColumn {
     #[must_use]
     pub fn key(self, event: &Event) -> SortKey {
         let text = |text: &str| {
-            if text.is_empty() {
-                SortKey::Absent
-            } else {
-                SortKey::Text(fold(text).into())
-            }
+            if text.is_empty() { SortKey::Absent } else { SortKey::Text(fold(text).into()) }
         };
         let number = |number: Option<i64>| number.map_or(SortKey::Absent, SortKey::Number);
         let ai = event.ai.as_ref();
@@ -170,14 +148,7 @@ fn message_key(message: &str) -> SortKey {
     if message.is_empty() {
         return SortKey::Absent;
     }
-    SortKey::Text(
-        message
-            .chars()
-            .flat_map(char::to_lowercase)
-            .take(SORT_PREFIX_CHARS)
-            .collect::<String>()
-            .into(),
-    )
+    SortKey::Text(message.chars().flat_map(char::to_lowercase).take(SORT_PREFIX_CHARS).collect::<String>().into())
 }
 
 #[cfg(test)]
@@ -188,10 +159,7 @@ mod tests {
     fn order_by_names_a_column_of_the_log() {
         let order = OrderBy::parse(Log::AiUsage, " cost  desc").unwrap();
         assert_eq!(order.text(), "cost desc");
-        assert_eq!(
-            OrderBy::parse(Log::System, "").unwrap().text(),
-            "occurred_at desc"
-        );
+        assert_eq!(OrderBy::parse(Log::System, "").unwrap().text(), "occurred_at desc");
         for bad in ["cost", "type sideways", "type, severity", "type asc desc"] {
             let violation = OrderBy::parse(Log::System, bad).unwrap_err();
             assert_eq!(violation.reason.name(), "INVALID_ORDER_BY", "{bad}");
@@ -202,26 +170,11 @@ mod tests {
     fn absent_is_last_in_both_directions_and_ties_follow_the_direction() {
         let text = |t: &str| SortKey::Text(t.into());
         for direction in [Direction::Ascending, Direction::Descending] {
-            let order = OrderBy {
-                column: TableColumn::Subject,
-                direction,
-            };
-            assert_eq!(
-                order.compare((&SortKey::Absent, Sequence(1)), (&text("a"), Sequence(2))),
-                Ordering::Greater
-            );
+            let order = OrderBy { column: TableColumn::Subject, direction };
+            assert_eq!(order.compare((&SortKey::Absent, Sequence(1)), (&text("a"), Sequence(2))), Ordering::Greater);
         }
-        let down = OrderBy {
-            column: TableColumn::Subject,
-            direction: Direction::Descending,
-        };
-        assert_eq!(
-            down.compare((&text("a"), Sequence(2)), (&text("a"), Sequence(1))),
-            Ordering::Less
-        );
-        assert_eq!(
-            down.compare((&text("b"), Sequence(1)), (&text("a"), Sequence(2))),
-            Ordering::Less
-        );
+        let down = OrderBy { column: TableColumn::Subject, direction: Direction::Descending };
+        assert_eq!(down.compare((&text("a"), Sequence(2)), (&text("a"), Sequence(1))), Ordering::Less);
+        assert_eq!(down.compare((&text("b"), Sequence(1)), (&text("a"), Sequence(2))), Ordering::Less);
     }
 }

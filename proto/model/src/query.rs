@@ -36,38 +36,19 @@ impl Range {
     ///
     /// # Errors
     /// `RANGE_TOO_LONG`, `OUTSIDE_RETENTION`, or `INVALID_FILTER` when the end is not after the start.
-    pub fn resolve(
-        start: Option<Timestamp>,
-        end: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Self, Violation> {
+    pub fn resolve(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> Result<Self, Violation> {
         let end = end.unwrap_or(now);
-        let start =
-            start.unwrap_or_else(|| end.plus_micros(-DEFAULT_RANGE_MICROS).max(cutoff(now)));
+        let start = start.unwrap_or_else(|| end.plus_micros(-DEFAULT_RANGE_MICROS).max(cutoff(now)));
         if start >= end {
-            return Err(Violation::filter(
-                "filter.start_time",
-                "must be before end_time",
-            ));
+            return Err(Violation::filter("filter.start_time", "must be before end_time"));
         }
         if end.micros().saturating_sub(start.micros()) > RETENTION_MICROS + RANGE_GRACE_MICROS {
             let rule = format!("the range is at most {RETENTION_DAYS} days long");
-            return Err(Violation {
-                reason: InvalidReason::RangeTooLong,
-                field: "filter.start_time",
-                rule,
-            });
+            return Err(Violation { reason: InvalidReason::RangeTooLong, field: "filter.start_time", rule });
         }
         if start < cutoff(now).plus_micros(-RANGE_GRACE_MICROS) {
-            let rule = format!(
-                "events are kept {RETENTION_DAYS} days: not before {}",
-                cutoff(now)
-            );
-            return Err(Violation {
-                reason: InvalidReason::OutsideRetention,
-                field: "filter.start_time",
-                rule,
-            });
+            let rule = format!("events are kept {RETENTION_DAYS} days: not before {}", cutoff(now));
+            return Err(Violation { reason: InvalidReason::OutsideRetention, field: "filter.start_time", rule });
         }
         Ok(Self { start, end })
     }
@@ -75,10 +56,7 @@ impl Range {
     /// The part that is still kept at `now`.
     #[must_use]
     pub fn kept(self, now: Timestamp) -> Self {
-        Self {
-            start: self.start.max(cutoff(now)),
-            end: self.end,
-        }
+        Self { start: self.start.max(cutoff(now)), end: self.end }
     }
 }
 
@@ -111,27 +89,18 @@ impl Query {
         now: Timestamp,
     ) -> Result<Self, Vec<Violation>> {
         let mut wrong = Vec::new();
-        let filter = Filter::new(raw, catalogue)
-            .map_err(|violations| wrong.extend(violations))
-            .ok();
+        let filter = Filter::new(raw, catalogue).map_err(|violations| wrong.extend(violations)).ok();
         let range = match resolved {
             Some(range) => Ok(range),
             None => Range::resolve(raw.start, raw.end, now),
         };
         let range = range.map_err(|violation| wrong.push(violation)).ok();
         let order = match raw.log {
-            Some(log) => OrderBy::parse(log, order_by)
-                .map_err(|violation| wrong.push(violation))
-                .ok(),
+            Some(log) => OrderBy::parse(log, order_by).map_err(|violation| wrong.push(violation)).ok(),
             None => None,
         };
         match (filter, range, order) {
-            (Some(filter), Some(range), Some(order)) => Ok(Self {
-                org,
-                filter,
-                range: range.kept(now),
-                order,
-            }),
+            (Some(filter), Some(range), Some(order)) => Ok(Self { org, filter, range: range.kept(now), order }),
             _ => Err(wrong),
         }
     }
@@ -139,9 +108,7 @@ impl Query {
     /// Whether an event belongs to the answer.
     #[must_use]
     pub fn matches(&self, event: &Event) -> bool {
-        event.org == self.org
-            && self.range.contains(event.occurred_at)
-            && self.filter.matches(event)
+        event.org == self.org && self.range.contains(event.occurred_at) && self.filter.matches(event)
     }
 }
 
@@ -155,11 +122,7 @@ pub fn page_size(asked: i32) -> Result<usize, Violation> {
         Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
         Err(_) => {
             let rule = format!("0 (for {DEFAULT_PAGE_SIZE}) to {MAX_PAGE_SIZE}, not negative");
-            Err(Violation {
-                reason: InvalidReason::PageSize,
-                field: "page_size",
-                rule,
-            })
+            Err(Violation { reason: InvalidReason::PageSize, field: "page_size", rule })
         }
     }
 }
@@ -178,10 +141,7 @@ mod tests {
     fn the_default_range_is_the_last_day() {
         let range = Range::resolve(None, None, now()).unwrap();
         assert_eq!((range.start, range.end), (now().plus_micros(-DAY), now()));
-        assert!(
-            range.contains(range.start) && !range.contains(range.end),
-            "half-open"
-        );
+        assert!(range.contains(range.start) && !range.contains(range.end), "half-open");
     }
 
     #[test]
@@ -199,9 +159,7 @@ mod tests {
     #[test]
     fn rows_beyond_the_cutoff_are_cut_exactly() {
         let start = cutoff(now()).plus_micros(-1_000);
-        let kept = Range::resolve(Some(start), None, now())
-            .unwrap()
-            .kept(now());
+        let kept = Range::resolve(Some(start), None, now()).unwrap().kept(now());
         assert_eq!(kept.start, cutoff(now()));
     }
 
@@ -209,9 +167,6 @@ mod tests {
     fn page_sizes() {
         assert_eq!(page_size(0).unwrap(), 50);
         assert_eq!(page_size(1_000).unwrap(), 200);
-        assert_eq!(
-            page_size(-1).unwrap_err().reason.name(),
-            "INVALID_PAGE_SIZE"
-        );
+        assert_eq!(page_size(-1).unwrap_err().reason.name(), "INVALID_PAGE_SIZE");
     }
 }

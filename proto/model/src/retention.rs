@@ -53,9 +53,6 @@ mod tests {
         assert_eq!(admit(cutoff(now).plus_micros(-1), now), Admission::TooOld);
         assert_eq!(admit(now.plus_micros(600_000_000), now), Admission::Accept);
         assert_eq!(admit(now.plus_micros(600_000_001), now), Admission::Suspect);
-        assert_eq!(
-            admit(Timestamp::parse("2009-12-31T23:59:59Z").unwrap(), now),
-            Admission::Suspect
-        );
+        assert_eq!(admit(Timestamp::parse("2009-12-31T23:59:59Z").unwrap(), now), Admission::Suspect);
     }
 }

@@ -30,17 +30,9 @@ impl Phrase {
     pub fn found_in(&self, field: &[&str]) -> bool {
         let last = self.words.len() - 1;
         field.windows(self.words.len()).any(|window| {
-            window
-                .iter()
-                .zip(&self.words)
-                .enumerate()
-                .all(|(i, (have, want))| {
-                    if i == last && self.prefix {
-                        have.starts_with(want.as_str())
-                    } else {
-                        *have == want.as_str()
-                    }
-                })
+            window.iter().zip(&self.words).enumerate().all(|(i, (have, want))| {
+                if i == last && self.prefix { have.starts_with(want.as_str()) } else { *have == want.as_str() }
+            })
         })
     }
 }
@@ -58,25 +50,13 @@ impl Search {
             return Err(format!("at most {MAX_QUERY_CHARS} characters"));
         }
         let mut search = Self::default();
-        for Term {
-            text,
-            quoted,
-            excluded,
-        } in terms(text)
-        {
+        for Term { text, quoted, excluded } in terms(text) {
             let words: Vec<String> = words(&fold(text)).map(str::to_owned).collect();
             if words.is_empty() {
                 continue;
             }
-            let phrase = Phrase {
-                words,
-                prefix: !quoted,
-            };
-            if excluded {
-                search.exclude.push(phrase)
-            } else {
-                search.include.push(phrase)
-            }
+            let phrase = Phrase { words, prefix: !quoted };
+            if excluded { search.exclude.push(phrase) } else { search.include.push(phrase) }
         }
         if search.include.is_empty() && search.exclude.is_empty() {
             return Err("needs at least one word: a run of letters or digits".into());
@@ -118,17 +98,11 @@ fn terms(mut rest: &str) -> Vec<Term<'_>> {
                 (&inner[..end], inner.get(end + 1..).unwrap_or(""), true)
             }
             None => {
-                let end = rest
-                    .find(|c: char| c.is_whitespace() || c == '"')
-                    .unwrap_or(rest.len());
+                let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
                 (&rest[..end], &rest[end..], false)
             }
         };
-        terms.push(Term {
-            text,
-            quoted,
-            excluded,
-        });
+        terms.push(Term { text, quoted, excluded });
         rest = after;
     }
 }
@@ -138,45 +112,28 @@ mod tests {
     use super::*;
 
     fn found(query: &str, name: &str, message: &str) -> bool {
-        Search::parse(query)
-            .unwrap()
-            .unwrap()
-            .matches(&fold(name), &fold(message))
+        Search::parse(query).unwrap().unwrap().matches(&fold(name), &fold(message))
     }
 
     #[test]
     fn words_are_anded_and_match_at_a_word_start() {
-        assert!(found(
-            "refus CONN",
-            "webhook_failed",
-            "Connection refused by host"
-        ));
+        assert!(found("refus CONN", "webhook_failed", "Connection refused by host"));
         assert!(!found("efused", "webhook_failed", "Connection refused"));
-        assert!(
-            found("failed refused", "webhook_failed", "Connection refused"),
-            "one in the name, one in the message"
-        );
+        assert!(found("failed refused", "webhook_failed", "Connection refused"), "one in the name, one in the message");
     }
 
     #[test]
     fn inner_punctuation_makes_a_phrase_with_an_open_end() {
         assert!(found("webhook_fail", "webhook_failed", ""));
         assert!(!found("webhook_fail", "webhook_sent", "webhook and fail"));
-        assert!(
-            !found("web_failed", "webhook_failed", ""),
-            "only the last word is open"
-        );
+        assert!(!found("web_failed", "webhook_failed", ""), "only the last word is open");
     }
 
     #[test]
     fn quotes_want_whole_adjacent_words_of_one_field() {
         assert!(found("\"connection refused\"", "x", "Connection: refused!"));
         assert!(!found("\"connection refuse\"", "x", "connection refused"));
-        assert!(!found(
-            "\"failed connection\"",
-            "webhook_failed",
-            "connection refused"
-        ));
+        assert!(!found("\"failed connection\"", "webhook_failed", "connection refused"));
     }
 
     #[test]

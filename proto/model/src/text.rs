@@ -5,10 +5,7 @@ use std::borrow::Cow;
 /// Each character's Unicode lower case, no normalisation, no locale. `İ` becomes `i` and a combining dot.
 #[must_use]
 pub fn fold(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-    {
+    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
         return Cow::Borrowed(text);
     }
     if text.is_ascii() {
@@ -21,9 +18,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
 
 /// Runs of letters and digits of an already folded text, in order. `_`, `-` and all else separate.
 pub fn words(folded: &str) -> impl Iterator<Item = &str> {
-    folded
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 /// The longest beginning of at most `max` bytes that ends at a character.
@@ -32,10 +27,7 @@ pub fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
     }
-    let end = (0..=max)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0);
+    let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..end]
 }
 
@@ -44,11 +36,7 @@ pub fn cut(text: &str, max: usize) -> &str {
 #[must_use]
 pub fn tidy(text: String, max: usize) -> String {
     let keep = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    let mut text = if text.chars().all(keep) {
-        text
-    } else {
-        text.chars().filter(|c| keep(*c)).collect()
-    };
+    let mut text = if text.chars().all(keep) { text } else { text.chars().filter(|c| keep(*c)).collect() };
     let end = cut(&text, max).len();
     text.truncate(end);
     text
@@ -69,10 +57,7 @@ mod tests {
     #[test]
     fn words_are_runs_of_letters_and_digits() {
         let split = |t| words(t).collect::<Vec<_>>();
-        assert_eq!(
-            split("webhook_failed: 503, größe-α"),
-            ["webhook", "failed", "503", "größe", "α"]
-        );
+        assert_eq!(split("webhook_failed: 503, größe-α"), ["webhook", "failed", "503", "größe", "α"]);
         assert_eq!(split("__"), Vec::<&str>::new());
     }
 

@@ -44,10 +44,6 @@ pub struct Violation {
 impl Violation {
     /// A violation of the filter rules.
     pub fn filter(field: &'static str, rule: impl Into<String>) -> Self {
-        Self {
-            reason: InvalidReason::Filter,
-            field,
-            rule: rule.into(),
-        }
+        Self { reason: InvalidReason::Filter, field, rule: rule.into() }
     }
 }

@@ -1,0 +1,141 @@
+//! Credentials with a grammar of their own: `Authorization`, `Cookie`, and the same words in prose.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::entropy::Shape;
+use super::kind::{Kind, MARKER, Span};
+use super::scan::Scan;
+use super::text::{goes_on, is_start, skip_blanks};
+
+/// Schemes of `Authorization`, and whether one word follows or parameters do.
+const SCHEMES: [(&str, Kind, bool); 20] = [
+    ("basic ", Kind::BasicAuth, false),
+    ("bearer ", Kind::Bearer, false),
+    ("token ", Kind::Token, true),
+    ("digest ", Kind::BasicAuth, true),
+    ("oauth ", Kind::Token, true),
+    ("hawk ", Kind::Token, true),
+    ("aws4-hmac-sha256 ", Kind::Signature, true),
+    ("aws ", Kind::Signature, false),
+    ("hmac ", Kind::Signature, true),
+    ("hmac-sha256 ", Kind::Signature, true),
+    ("signature ", Kind::Signature, true),
+    ("sharedkey ", Kind::Signature, false),
+    ("sharedaccesssignature ", Kind::Signature, true),
+    ("negotiate ", Kind::Token, false),
+    ("ntlm ", Kind::Token, false),
+    ("apikey ", Kind::ApiKey, false),
+    ("api-key ", Kind::ApiKey, false),
+    ("key ", Kind::ApiKey, false),
+    ("ssws ", Kind::ApiKey, false),
+    ("geniekey ", Kind::ApiKey, false),
+];
+
+/// The length of a value of `Authorization` that is a credential. A quoted one ends with its quote.
+pub(super) fn credentials(value: &[u8], quoted: bool) -> Option<(usize, Kind)> {
+    let (word, kind, parameters) = SCHEMES.iter().find(|(word, ..)| goes_on(value, 0, word))?;
+    let from = skip_blanks(value, word.len(), 16);
+    let first = value[from..].iter().take_while(|b| !ends_word(**b)).count();
+    let token = &value[from..from + first];
+    if token.starts_with(MARKER.as_bytes()) || token.len() < 4 {
+        return None;
+    }
+    let shape = Shape::of(token);
+    let listed = *parameters && value.iter().take(512).any(|b| *b == b'=');
+    let telling = if *kind == Kind::BasicAuth && !parameters {
+        is_pair(token) || shape.machine_made()
+    } else {
+        listed || shape.machine_made() || shape.random() || (shape.all_hex() && token.len() >= 16)
+    };
+    telling.then_some((if quoted || listed { value.len() } else { from + first }, *kind))
+}
+
+const fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\' | b')' | b'&')
+}
+
+/// Base64 of `user:password`.
+pub(super) fn is_pair(token: &[u8]) -> bool {
+    let bare = token.trim_ascii_end();
+    let bare = &bare[..bare.len() - bare.iter().rev().take_while(|b| **b == b'=').count()];
+    if bare.len() > 4096 {
+        return false;
+    }
+    STANDARD_NO_PAD
+        .decode(bare)
+        .or_else(|_| URL_SAFE_NO_PAD.decode(bare))
+        .is_ok_and(|plain| plain.len() >= 3 && plain.contains(&b':') && plain.iter().all(|b| *b >= b' ' && *b != 0x7f))
+}
+
+/// The length of `a=b; c=d` as `Cookie` and `Set-Cookie` have it.
+pub(super) fn cookies(value: &[u8], quoted: bool) -> Option<usize> {
+    let mut at = 0;
+    let mut end = None;
+    loop {
+        let name = value[at..].iter().take(128).take_while(|b| b.is_ascii_alphanumeric() || b"_-.$*+!~^#%&'|`".contains(b)).count();
+        let more = at + name;
+        if name == 0 {
+            break;
+        }
+        let pair = value.get(more) == Some(&b'=');
+        if !pair && end.is_none() {
+            break;
+        }
+        let len = value[more..].iter().take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b';' | b'"' | b'\\')).count();
+        end = Some(more + if pair { len } else { 0 });
+        at = more + len;
+        if value.get(at) != Some(&b';') {
+            break;
+        }
+        at = skip_blanks(value, at + 1, 8);
+    }
+    let end = end?;
+    if value.starts_with(MARKER.as_bytes()) {
+        return None;
+    }
+    Some(if quoted { value.len() } else { end })
+}
+
+impl Scan<'_> {
+    /// `Bearer …`, `Basic …` and `Digest …` outside a header.
+    pub(super) fn scheme(&mut self, at: usize) {
+        let text = self.text;
+        if !is_start(text, at) {
+            return;
+        }
+        let limit = self.line_end(at).min(at + 4096);
+        if goes_on(text, at, "digest ") && !text[at..limit].windows(9).take(256).any(|w| w.eq_ignore_ascii_case(b"response=")) {
+            return;
+        }
+        if let Some((len, kind)) = credentials(&text[at..limit], false) {
+            self.found(Span::new(at, at + len, kind));
+        }
+    }
+
+    /// `curl -u user:password`, at the flag's end.
+    pub(super) fn curl(&mut self, from: usize, to: usize) {
+        let text = self.text;
+        if !text[from.saturating_sub(1)..from].iter().all(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'')) {
+            return;
+        }
+        let mut at = skip_blanks(text, to, 4);
+        let quote = text.get(at).copied().filter(|b| matches!(b, b'"' | b'\''));
+        at += usize::from(quote.is_some());
+        let end = match quote {
+            Some(quote) => self.closing(at, quote),
+            None => Some(self.bare_end(at)),
+        };
+        let Some(end) = end.filter(|end| *end < at + 512) else {
+            return;
+        };
+        let Some(colon) = text[at..end].iter().position(|b| *b == b':') else {
+            return;
+        };
+        let secret = &text[at + colon + 1..end];
+        let name_like = text[at..at + colon].iter().all(|b| b.is_ascii_graphic());
+        if name_like && secret.len() >= 3 && !secret.contains(&b' ') && !super::url::is_no_password(secret) && !secret.starts_with(b"//") {
+            self.found(Span::new(at + colon + 1, end, Kind::Password));
+        }
+    }
+}
