@@ -1,0 +1,87 @@
+//! Compiling guests with cargo, from inside or outside another cargo.
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, io};
+
+use crate::{BuildError, TARGET};
+
+/// Variables of an outer cargo that would change the inner build: its flags, its target folder, its wrapper.
+const OUTER: [&str; 8] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_MAKEFLAGS",
+];
+
+/// Installs the target when it is missing.
+pub(crate) fn ensure_target() -> Result<(), BuildError> {
+    if is_installed()? {
+        return Ok(());
+    }
+    let failed = |why: String| BuildError::Target(why);
+    let output = Command::new("rustup").args(["target", "add", TARGET]).output();
+    let output = output.map_err(|error| failed(format!("rustup does not start: {error}")))?;
+    if output.status.success() && is_installed()? {
+        return Ok(());
+    }
+    Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+/// Asks the compiler itself where the target's libraries are: right for every kind of toolchain.
+fn is_installed() -> Result<bool, BuildError> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let output = output.map_err(|source| BuildError::Io { what: "starting rustc".into(), source })?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(output.status.success() && has_library(Path::new(&folder)).unwrap_or(false))
+}
+
+fn has_library(folder: &Path) -> io::Result<bool> {
+    let core = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore"))
+    };
+    Ok(std::fs::read_dir(folder)?.any(core))
+}
+
+/// Builds all of them in one call.
+pub(crate) fn compile(workspace: &Path, target_dir: &Path, names: &[&str]) -> Result<(), BuildError> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace);
+    command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]).arg(target_dir);
+    for name in names {
+        command.args(["--package", &format!("system-log-collector-{name}")]);
+    }
+    for variable in OUTER {
+        command.env_remove(variable);
+    }
+    // A profile of the outer build (CARGO_PROFILE_…, set by some build systems) is not the guests'.
+    for (variable, _) in env::vars_os() {
+        if variable.to_string_lossy().starts_with("CARGO_PROFILE_") {
+            command.env_remove(&variable);
+        }
+    }
+    // Panic messages name source files: without their roots, two machines build the same bytes.
+    let mut flags = vec![remap(workspace, "plugins")];
+    for (variable, name) in [("CARGO_HOME", "cargo"), ("HOME", "home"), ("RUSTUP_HOME", "rustup")] {
+        if let Some(folder) = env::var_os(variable) {
+            flags.push(remap(Path::new(&folder), name));
+        }
+    }
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    let output = command.output().map_err(|source| BuildError::Io { what: "starting cargo".into(), source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(BuildError::Compile(String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+fn remap(folder: &Path, name: &str) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    format!("--remap-path-prefix={}=/{name}", folder.display())
+}

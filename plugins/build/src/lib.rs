@@ -1,0 +1,113 @@
+//! Builds collector plugins: a guest crate becomes a core module for `wasm32-unknown-unknown`, the module a component
+//! whose only imports are our own, with its manifest inside.
+//!
+//! Used by the host's build script for the built-in collectors and by `cargo xtask plugins`.
+
+mod component;
+mod guest;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use component::{MANIFEST_SECTION, check_imports};
+
+/// The target guests are compiled for. Not a WASI one: its standard library would import a dozen interfaces.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Why a plugin cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The wasm target is not there and could not be added.
+    #[error("the target {TARGET} is missing; install it with: rustup target add {TARGET}\n{0}")]
+    Target(String),
+    /// The guest does not compile.
+    #[error("the plugins do not compile:\n{0}")]
+    Compile(String),
+    /// A file cannot be read or a program not started.
+    #[error("{what}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The module cannot be made a component.
+    #[error("plugin {plugin:?} cannot be encoded as a component: {why}")]
+    Encode {
+        /// The plugin's name.
+        plugin: String,
+        /// The encoder's words.
+        why: String,
+    },
+    /// It wants something from the host that the contract does not have.
+    #[error(
+        "plugin {plugin:?} imports {import:?}, but a collector may import only {ALLOWED_IMPORT}. \
+         Usually a dependency asks for time, randomness, files or the environment: use one that does not, or switch that \
+         feature off"
+    )]
+    Import {
+        /// The plugin's name.
+        plugin: String,
+        /// What it imports.
+        import: String,
+    },
+}
+
+/// The one interface a collector may import.
+pub const ALLOWED_IMPORT: &str = "system-log:collector/diagnostics";
+
+/// A finished plugin.
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    /// The folder's name.
+    pub name: String,
+    /// The component, manifest included.
+    pub component: Vec<u8>,
+}
+
+/// Sees to it that the wasm target is installed for the active toolchain.
+///
+/// # Errors
+/// [`BuildError::Target`] with the line that installs it.
+pub fn ensure_target() -> Result<(), BuildError> {
+    guest::ensure_target()
+}
+
+/// Builds plugins of a workspace in one go. `target_dir` is the build's own: never that of an outer cargo, which holds its
+/// lock.
+///
+/// # Errors
+/// [`BuildError`]
+pub fn build(workspace: &Path, target_dir: &Path, names: &[&str]) -> Result<Vec<Plugin>, BuildError> {
+    guest::ensure_target()?;
+    guest::compile(workspace, target_dir, names)?;
+    names.iter().map(|name| finish(workspace, target_dir, name)).collect()
+}
+
+fn finish(workspace: &Path, target_dir: &Path, name: &str) -> Result<Plugin, BuildError> {
+    let file = format!("system_log_collector_{}.wasm", name.replace('-', "_"));
+    let module = read(&target_dir.join(TARGET).join("release").join(file))?;
+    let manifest = read(&workspace.join(name).join("plugin.toml"))?;
+    let component = component::encode(name, &module, &manifest)?;
+    check_imports(name, &component)?;
+    Ok(Plugin { name: name.to_owned(), component })
+}
+
+/// Everything a build of these plugins depends on; a build script tells cargo about each.
+#[must_use]
+pub fn inputs(workspace: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let mut paths = vec![workspace.join("Cargo.toml"), workspace.join("Cargo.lock"), workspace.join("wit")];
+    for name in names.iter().chain(&["sdk"]) {
+        let folder = workspace.join(name);
+        paths.extend([folder.join("src"), folder.join("Cargo.toml")]);
+        let manifest = folder.join("plugin.toml");
+        if manifest.is_file() {
+            paths.push(manifest);
+        }
+    }
+    paths
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
+    std::fs::read(path).map_err(|source| BuildError::Io { what: format!("reading {}", path.display()), source })
+}

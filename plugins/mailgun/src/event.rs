@@ -1,0 +1,168 @@
+//! One Mailgun event, wherever it came from.
+
+use serde_json::Value;
+use system_log_plugin::text::{address, collapse, cut};
+use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer};
+
+use crate::failure;
+
+/// Longer delivery messages repeat themselves.
+const MAX_MESSAGE_BYTES: usize = 2_048;
+/// Real ids have 22 characters.
+const MAX_KEY_BYTES: usize = 512;
+
+/// Known, and not logged: engagement, storage, mailing lists, validations.
+const NOT_LOGGED: [&str; 7] = [
+    "opened",
+    "clicked",
+    "stored",
+    "email_validation",
+    "list_member_uploaded",
+    "list_member_upload_error",
+    "list_uploaded",
+];
+
+/// Reads an event object.
+pub(crate) fn read(json: &Json) -> Verdict {
+    if json.fields().is_none() {
+        return Verdict::malformed("an event: a JSON object");
+    }
+    let Some(name) = json.at("event").as_str() else {
+        return Verdict::missing("event");
+    };
+    let name = name.trim().to_ascii_lowercase();
+    let (kind, severity) = match name.as_str() {
+        "accepted" => ("email_sent", "info"),
+        "delivered" => ("email_delivered", "info"),
+        "rejected" | "blocked" => ("email_send_failed", "error"),
+        "unsubscribed" => ("email_unsubscribed", "info"),
+        "complained" => ("email_complained", "warning"),
+        "failed" => ("", ""),
+        known if NOT_LOGGED.contains(&known) => return Verdict::not_logged(format!("event {name} is not logged")),
+        "" => return Verdict::missing("event"),
+        _ => return Verdict::Unknown(name),
+    };
+    let mut event = Event::new("email", kind);
+    event.severity = severity;
+    event.occurred_at = time(json);
+    event.recipient = recipient(json);
+    event.subject = json.text("message.headers.subject");
+    event.attribute("provider_event", name.as_str());
+    if name == "failed" {
+        let failure = failure::judge(json);
+        event.kind = failure.kind.into();
+        event.severity = failure.severity;
+        event.attribute("provider_severity", failure.provider_severity);
+        event.attribute("reason", json.text("reason"));
+        event.attribute("failure_class", failure.class);
+    }
+    keep(&mut event, json);
+    event.message = message(json, &name);
+    event.org_hints = org_hints(json);
+    event.dedupe_key = key(json, &event);
+    Verdict::Emit(vec![event])
+}
+
+/// `timestamp` in seconds, or the Logs API's `@timestamp`.
+fn time(json: &Json) -> Option<SourceTime> {
+    json.first_time(&["timestamp", "@timestamp"])
+}
+
+/// The event's own recipient; never the `To` header where there is one, which names the list, not the person. Rejected
+/// messages have only the header.
+fn recipient(json: &Json) -> String {
+    let own = json.text("recipient");
+    if own.is_empty() { address(&json.text("message.headers.to")).to_owned() } else { address(&own).to_owned() }
+}
+
+fn keep(event: &mut Event, json: &Json) {
+    let status = |name: &str| json.at("delivery-status").get(name).unwrap_or(&Value::Null).clone();
+    if let Some(code) = failure::code(json) {
+        event.attribute("code", code);
+    }
+    for (name, value) in [
+        ("enhanced_code", status("enhanced-code")),
+        ("bounce_type", status("bounce-type")),
+        ("mx_host", status("mx-host")),
+        ("message_id", json.at("message.headers.message-id").clone()),
+        ("provider_event_id", json.at("id").clone()),
+        ("domain", json.at("domain.name").clone()),
+    ] {
+        if let Value::String(text) = value {
+            event.attribute(name, text);
+        }
+    }
+    for (name, value) in [("attempt", status("attempt-no")), ("retry_seconds", status("retry-seconds"))] {
+        if let Some(number) = integer(&value) {
+            event.attribute(name, number);
+        }
+    }
+    if json.at("flags.is-test-mode") == &Value::Bool(true) {
+        event.attribute("test", true);
+    }
+    if let Some(tags) = json.at("tags").as_array() {
+        let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).take(20).map(|tag| cut(tag, 128)).collect();
+        event.attribute("tags", tags);
+    }
+}
+
+/// What the row says: the receiving server's own words where there are any, with their code in front.
+fn message(json: &Json, name: &str) -> String {
+    match name {
+        "accepted" => return "Accepted by Mailgun for delivery".into(),
+        "unsubscribed" => return "Recipient unsubscribed".into(),
+        "complained" => return "Recipient marked the message as spam".into(),
+        _ => {}
+    }
+    let texts =
+        ["delivery-status.message", "delivery-status.description", "reject.reason", "reject.description"].map(|path| {
+            let text = json.text(path);
+            collapse(text.trim_start().strip_prefix("smtp; ").unwrap_or(&text))
+        });
+    let text = texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let message = match failure::code(json).filter(|code| *code != 0) {
+        Some(code) if !begins_with_code(&text, code) => format!("{code} {text}"),
+        _ => text,
+    };
+    cut(message.trim(), MAX_MESSAGE_BYTES).to_owned()
+}
+
+fn begins_with_code(text: &str, code: i64) -> bool {
+    text.strip_prefix(&code.to_string()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// An organisation the sender put into the message's variables, else the sending domain.
+fn org_hints(json: &Json) -> Vec<OrgHint> {
+    let mut hints = Vec::new();
+    let variables = json.at("user-variables");
+    let org = ["org_id", "organization_id"].iter().find_map(|name| variables.get(name)).and_then(Value::as_str);
+    if let Some(org) = org.filter(|org| !org.is_empty()) {
+        hints.push(OrgHint::Org(org.to_owned()));
+    }
+    let domain = json.text("domain.name");
+    if !domain.is_empty() {
+        hints.push(OrgHint::Binding("domain".into(), domain));
+    }
+    hints
+}
+
+/// Ids are unique within a UTC day only.
+fn key(json: &Json, event: &Event) -> String {
+    let id = json.text("id");
+    let micros = event.occurred_at.as_ref().and_then(|time| time.micros);
+    let key = if id.is_empty() {
+        let time = event.occurred_at.as_ref().map_or("", |time| time.text.as_str());
+        let message_id = json.text("message.headers.message-id");
+        if time.is_empty() && message_id.is_empty() {
+            return String::new();
+        }
+        let attempt = json.text("delivery-status.attempt-no");
+        let severity = json.text("severity");
+        let name = json.text("event");
+        format!("mailgun::{name}:{time}:{}:{message_id}:{severity}:{attempt}", event.recipient)
+    } else {
+        let date = micros.map(system_log_plugin::time::date).unwrap_or_default();
+        format!("mailgun:{date}:{id}")
+    };
+    cut(&key, MAX_KEY_BYTES).to_owned()
+}

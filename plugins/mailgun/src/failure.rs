@@ -1,0 +1,73 @@
+//! Failed, or bounced? Mailgun says `failed` to both; an administrator wants to know which address is dead.
+//!
+//! The first rule that fits wins:
+//!
+//! | # | condition | kind | class |
+//! |---|---|---|---|
+//! | 1 | temporary | `email_failed`, warning | temporary |
+//! | 2 | permanent, suppressed by Mailgun itself (`suppress-*`, 605, 606, 607, 625) | `email_failed`, error | suppressed |
+//! | 3 | permanent, reason `old`: retried until it was given up | `email_failed`, error | retries_exhausted |
+//! | 4 | permanent, refused by the receiving server (hard, 5xx, 5.x.x, …) | `email_bounced`, error | rejected_by_receiver |
+//! | 5 | permanent, anything else (no MX, no connection) | `email_failed`, error | undeliverable |
+
+use serde_json::Value;
+use system_log_plugin::{Json, integer};
+
+/// Codes of Mailgun's own: previously bounced, unsubscribed, complained, and poor list quality.
+const SUPPRESSED: [i64; 4] = [605, 606, 607, 625];
+
+/// What a failure is called here.
+pub(crate) struct Failure {
+    pub(crate) kind: &'static str,
+    pub(crate) severity: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) provider_severity: &'static str,
+}
+
+/// The SMTP or Mailgun code, also when it is written as text.
+pub(crate) fn code(json: &Json) -> Option<i64> {
+    let value = json.at("delivery-status").get("code").unwrap_or(&Value::Null);
+    // `5.1.1` is an enhanced code that old posts put here.
+    if value.as_str().is_some_and(|text| text.matches('.').count() > 1) {
+        return None;
+    }
+    integer(value)
+}
+
+/// Applies the table.
+pub(crate) fn judge(json: &Json) -> Failure {
+    let reason = json.text("reason").to_ascii_lowercase();
+    let code = code(json).unwrap_or_default();
+    let enhanced = json.first_text(&["delivery-status.enhanced-code"]);
+    let enhanced = if enhanced.is_empty() { json.text("delivery-status.code") } else { enhanced };
+    let refused = (500..600).contains(&code) || enhanced.starts_with("5.");
+    let suppressed = reason.starts_with("suppress-") || SUPPRESSED.contains(&code);
+    let temporary = match json.text("severity").to_ascii_lowercase().as_str() {
+        "temporary" => true,
+        "permanent" => false,
+        // The Logs API may leave it out.
+        _ if !json.at("delivery-status.retry-seconds").is_null() => true,
+        _ => !(suppressed || refused),
+    };
+    if temporary {
+        return Failure {
+            kind: "email_failed",
+            severity: "warning",
+            class: "temporary",
+            provider_severity: "temporary",
+        };
+    }
+    let delayed = json.at("flags.is-delayed-bounce") == &Value::Bool(true);
+    let hard = json.text("delivery-status.bounce-type").eq_ignore_ascii_case("hard");
+    let blocked = ["bounce", "espblock", "blacklisted", "hardfail"].contains(&reason.as_str());
+    let (kind, class) = if suppressed {
+        ("email_failed", "suppressed")
+    } else if reason == "old" {
+        ("email_failed", "retries_exhausted")
+    } else if delayed || hard || refused || blocked {
+        ("email_bounced", "rejected_by_receiver")
+    } else {
+        ("email_failed", "undeliverable")
+    };
+    Failure { kind, severity: "error", class, provider_severity: "permanent" }
+}

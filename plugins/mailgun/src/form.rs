@@ -1,0 +1,101 @@
+//! The form posts of before 2018, translated into today's event object.
+
+use serde_json::{Map, Value, json};
+use system_log_plugin::{Json, Verdict};
+
+use crate::event;
+
+/// More fields than any post has; user variables are among them.
+const MAX_FIELDS: usize = 500;
+
+/// Reads a post. Of a field that occurs twice, signature fields count as last written and all others as first.
+pub(crate) fn read(payload: &[u8]) -> Verdict {
+    let mut fields: Map<String, Value> = Map::new();
+    for pair in payload.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(MAX_FIELDS) {
+        let mut halves = pair.splitn(2, |b| *b == b'=');
+        let name = decode(halves.next().unwrap_or_default());
+        let value = decode(halves.next().unwrap_or_default());
+        let last_counts = ["timestamp", "token", "signature"].contains(&name.as_str());
+        if last_counts || !fields.contains_key(&name) {
+            fields.insert(name, Value::String(value));
+        }
+    }
+    let form = Json::of(Value::Object(fields));
+    let name = form.text("event").to_ascii_lowercase();
+    if name.is_empty() {
+        return match form.text("sender").as_str() {
+            "" => Verdict::missing("event"),
+            _ => Verdict::Unknown("inbound message".into()),
+        };
+    }
+    event::read(&Json::of(translate(&form, &name)))
+}
+
+fn translate(form: &Json, name: &str) -> Value {
+    let (name, severity, fallback) = match name {
+        "bounced" => ("failed", "permanent", "bounce"),
+        "dropped" => ("failed", "permanent", ""),
+        other => (other, "", ""),
+    };
+    let headers = headers(&form.text("message-headers"));
+    let subject =
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("subject")).map(|(_, value)| value.as_str());
+    let reason = match form.text("reason").as_str() {
+        "" => fallback.to_owned(),
+        "hardfail" => "bounce".to_owned(),
+        other => other.to_owned(),
+    };
+    let token = form.text("token");
+    json!({
+        "event": name,
+        "severity": severity,
+        "reason": reason,
+        // A post has no id; its token is used once.
+        "id": if token.is_empty() { String::new() } else { format!("tok:{token}") },
+        "timestamp": form.text("timestamp"),
+        "recipient": form.text("recipient"),
+        "domain": {"name": form.text("domain")},
+        "delivery-status": {
+            "code": form.text("code"),
+            "message": form.first_text(&["error", "notification"]),
+            "description": form.text("description"),
+        },
+        "message": {"headers": {
+            "message-id": form.first_text(&["Message-Id", "message-id"]).trim_matches(['<', '>']),
+            "subject": subject.unwrap_or_default(),
+        }},
+        "user-variables": {"org_id": form.text("org_id")},
+    })
+}
+
+/// A JSON list of [name, value]; a value may be a list itself.
+fn headers(text: &str) -> Vec<(String, String)> {
+    let Ok(list) = Json::parse(text.as_bytes()) else { return Vec::new() };
+    let pair = |pair: &Value| {
+        let name = pair.get(0)?.as_str()?.to_owned();
+        let value = pair.get(1)?;
+        let value = value.as_str().or_else(|| value.get(0)?.as_str())?.to_owned();
+        Some((name, value))
+    };
+    list.value().as_array().map(|list| list.iter().filter_map(pair).collect()).unwrap_or_default()
+}
+
+/// Percent-decoding with `+` for a space; what is not UTF-8 is replaced.
+fn decode(text: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let hex = text.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(decoded)) => {
+                bytes.push(decoded);
+                at += 3;
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            (other, _) => bytes.push(*other),
+        }
+        at += 1;
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

@@ -1,0 +1,56 @@
+//! The Mailgun collector: what became of an e-mail on its way to one recipient.
+//!
+//! Four shapes carry the same event: the webhook's envelope (`signature`, `event-data`), a page of the Events API (`items`),
+//! an item of the Logs API (`@timestamp`), and the form posts of before 2018. All end in [`event::read`].
+
+mod event;
+mod failure;
+mod form;
+
+use serde_json::Value;
+use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector};
+
+/// One payload.
+#[must_use]
+pub fn collect(_: &Call, record: &Record) -> Outcome {
+    if record.content_type == "application/x-www-form-urlencoded" {
+        return Outcome::One(form::read(&record.payload));
+    }
+    let json = match record.json() {
+        Ok(json) => json,
+        Err(reject) => return Outcome::One(reject),
+    };
+    if json.fields().is_none() {
+        return Outcome::One(Verdict::malformed("payload: a JSON object"));
+    }
+    match json.at("items") {
+        Value::Null => {}
+        Value::Array(items) => {
+            return Outcome::Page(items.iter().map(|item| event::read(&Json::of(item.clone()))).collect());
+        }
+        _ => return Outcome::One(Verdict::malformed("items: a list of events")),
+    }
+    // Resellers wrap the event once more.
+    let wrapped = [json.at("event-data"), json.at("webhookPayload")].into_iter().find(|inner| !inner.is_null());
+    Outcome::One(match wrapped {
+        Some(inner) => event::read(&Json::of(inner.clone())),
+        None if !json.at("signature").is_null() && json.at("event").is_null() => Verdict::missing("event-data"),
+        None => event::read(&json),
+    })
+}
+
+export_collector!(collect);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::collect;
+
+    #[test]
+    fn cases() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        system_log_plugin::cases::check(&folder, "mailgun", collect);
+        system_log_plugin::cases::check_laws(&folder, "mailgun", collect);
+    }
+}

@@ -1,0 +1,143 @@
+//! Reading JSON as providers write it: numbers as text, null for absent, fields under several names. Nothing here fails or
+//! panics; what is not there reads as empty.
+
+use serde_json::{Map, Value};
+
+use crate::event::{SourceTime, Verdict};
+use crate::{text, time};
+
+static NULL: Value = Value::Null;
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json(Value);
+
+impl Json {
+    /// Parses bytes; a byte-order mark is allowed. Of a key that occurs twice the last value counts.
+    ///
+    /// # Errors
+    /// A rejection that says where and why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Verdict> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        serde_json::from_slice(bytes)
+            .map(Self)
+            .map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
+    }
+
+    /// Wraps a value.
+    #[must_use]
+    pub const fn of(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// The value itself.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The value at a dotted path; null when any step is missing.
+    #[must_use]
+    pub fn at(&self, path: &str) -> &Value {
+        path.split('.').try_fold(&self.0, |value, key| value.get(key)).unwrap_or(&NULL)
+    }
+
+    /// The first of some paths that holds something besides null.
+    #[must_use]
+    pub fn first(&self, paths: &[&str]) -> &Value {
+        paths.iter().map(|path| self.at(path)).find(|value| !value.is_null()).unwrap_or(&NULL)
+    }
+
+    /// The object's fields; none for anything else.
+    #[must_use]
+    pub fn fields(&self) -> Option<&Map<String, Value>> {
+        self.0.as_object()
+    }
+
+    /// Text at a path; numbers and booleans as they are written, everything else empty.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        scalar(self.at(path))
+    }
+
+    /// The first non-empty text of some paths.
+    #[must_use]
+    pub fn first_text(&self, paths: &[&str]) -> String {
+        paths.iter().map(|path| self.text(path)).find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
+    /// An integer at the first path that has one; a number written as text counts, with or without a fraction of zero.
+    #[must_use]
+    pub fn first_integer(&self, paths: &[&str]) -> Option<i64> {
+        integer(self.first(paths))
+    }
+
+    /// The time at the first path that has one.
+    #[must_use]
+    pub fn first_time(&self, paths: &[&str]) -> Option<SourceTime> {
+        let value = self.first(paths);
+        match value {
+            Value::Null => None,
+            Value::String(written) if written.is_empty() => None,
+            value => Some(time::read(value)),
+        }
+    }
+}
+
+/// A scalar as text; empty for null, lists and objects.
+#[must_use]
+pub fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// A value as an integer, if it means one.
+#[must_use]
+pub fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+        Value::String(written) => {
+            let digits = text::leading_number(written)?;
+            digits.parse().ok().or_else(|| whole(digits.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+/// The largest integer every double below it is exact for.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+    (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_read_however_they_are_written() {
+        let json = Json::of(json!({"a": {"b": "x", "n": "503 Service Unavailable", "f": 3.0, "z": null}, "t": true}));
+        assert_eq!(json.text("a.b"), "x");
+        assert_eq!(json.text("t"), "true");
+        assert_eq!(json.text("a"), "");
+        assert_eq!(json.first_integer(&["a.z", "a.n"]), Some(503));
+        assert_eq!(json.first_integer(&["a.f"]), Some(3));
+        assert_eq!(json.first_integer(&["a.b"]), None);
+    }
+
+    #[test]
+    fn broken_json_says_where() {
+        let Err(Verdict::Reject(code, message)) = Json::parse(b"{\"a\": }") else { panic!("accepted") };
+        assert_eq!(code, "MALFORMED_PAYLOAD");
+        assert!(message.contains("line 1 column 7"), "{message}");
+        assert!(Json::parse("[".repeat(100_000).as_bytes()).is_err(), "deep nesting is refused, not followed");
+    }
+}

@@ -1,0 +1,110 @@
+//! Times as providers write them: RFC 3339, with a space instead of the T, seconds since 1970 as integer, float or text.
+//! What is no time keeps its text; the host decides what is plausible.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::event::SourceTime;
+use crate::json::scalar;
+use crate::text::cut;
+
+/// The contract's limit for a source's own spelling.
+const MAX_TEXT_BYTES: usize = 128;
+
+/// Reads a JSON value as a time.
+#[must_use]
+pub fn read(value: &Value) -> SourceTime {
+    let text = match value {
+        Value::Array(_) | Value::Object(_) => value.to_string(),
+        scalar_value => scalar(scalar_value),
+    };
+    let micros = match value {
+        Value::Number(_) => seconds(&text),
+        Value::String(written) => parse(written),
+        _ => None,
+    };
+    SourceTime { micros, text: cut(&text, MAX_TEXT_BYTES).to_owned() }
+}
+
+/// Reads a text as a time.
+#[must_use]
+pub fn parse(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Some(at.as_microsecond());
+    }
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-') && !text.get(1..).unwrap_or("").contains('-')
+    {
+        return seconds(text);
+    }
+    // Without a zone: providers that leave it out mean UTC.
+    let civil: DateTime = text.parse().ok()?;
+    Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_microsecond())
+}
+
+/// Seconds since 1970 with any number of decimals, exact to the microsecond as the decimals are written; a double of a
+/// provider's own rounding says the same.
+#[must_use]
+pub fn seconds(text: &str) -> Option<i64> {
+    if text.contains(['e', 'E']) {
+        return rounded(text.parse().ok()?);
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (sign, digits) = whole.strip_prefix('-').map_or((1, whole), |digits| (-1, digits));
+    let whole: i64 = digits.parse().ok()?;
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let micros: i64 = format!("{:0<6}", fraction.get(..6).unwrap_or(fraction)).parse().ok()?;
+    let round_up = i64::from(fraction.as_bytes().get(6).is_some_and(|digit| *digit >= b'5'));
+    whole.checked_mul(1_000_000)?.checked_add(micros + round_up)?.checked_mul(sign)
+}
+
+/// The UTC date of a time: `2026-11-22`. Empty for a time that is none.
+#[must_use]
+pub fn date(micros: i64) -> String {
+    let at = jiff::Timestamp::from_microsecond(micros).ok();
+    let text = at.map(|at| at.to_string()).unwrap_or_default();
+    text.split('T').next().unwrap_or_default().to_owned()
+}
+
+fn rounded(seconds: f64) -> Option<i64> {
+    let micros = (seconds * 1e6).round();
+    #[expect(clippy::cast_possible_truncation, reason = "checked against the range of exact integers")]
+    (micros.abs() < 9e15).then_some(micros as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_means_the_same_instant() {
+        let micros = Some(1_521_233_195_375_624);
+        for value in [
+            json!(1_521_233_195.375_624),
+            json!("1521233195.375624"),
+            json!("2018-03-16T20:46:35.375624Z"),
+            json!("2018-03-16T21:46:35.375624+01:00"),
+            json!("2018-03-16 20:46:35.375624"),
+        ] {
+            assert_eq!(read(&value).micros, micros, "{value}");
+        }
+        assert_eq!(read(&json!(1_521_233_195)).micros, Some(1_521_233_195_000_000));
+        assert_eq!(read(&json!("1420255392.850187")).micros, Some(1_420_255_392_850_187));
+    }
+
+    #[test]
+    fn what_is_no_time_keeps_its_text() {
+        for value in [json!("yesterday"), json!("NaN"), json!(true), json!({"a": 1}), json!("2018-13-01T00:00:00Z")] {
+            let time = read(&value);
+            assert_eq!(time.micros, None, "{value}");
+            assert!(!time.text.is_empty());
+        }
+        assert_eq!(read(&json!(1e18)).micros, None, "not even a year");
+        assert_eq!(read(&json!(-1)).micros, Some(-1_000_000));
+    }
+}
