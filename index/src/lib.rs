@@ -1,1 +1,52 @@
-//! Skeleton.
+//! Remember it, find it again, forget it after 90 days.
+//!
+//! | idea | file |
+//! |---|---|
+//! | what a caller says and gets | [`entry`], [`options`], [`error`], [`status`] |
+//! | the truth: one log for everything, synced before the answer | `log` |
+//! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe` |
+//! | one directory for each UTC day: chunks in sled, words in tantivy | `chunk`, `engine`, `day`, `days` |
+//! | from the log to the days | `apply`, `checkpoint`, `meta` |
+//! | answers | `plan`, `verdict`, `page`, `scan` |
+//! | forgetting and checking | `sweep`, `verify` |
+//!
+//! A read is the days up to the applied position, and memory above it. This crate knows neither the wire nor the sandbox.
+
+mod apply;
+mod checkpoint;
+mod chunk;
+mod day;
+mod days;
+mod dedupe;
+mod directory;
+mod engine;
+pub mod entry;
+pub mod error;
+mod files;
+mod letters;
+mod log;
+mod memory;
+mod meta;
+pub mod options;
+mod page;
+mod plan;
+mod scan;
+mod shared;
+pub mod status;
+mod store;
+mod sweep;
+mod verdict;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Appended, Change, DedupeKey, Group, Snapshot, Stored};
+pub use error::{AppendError, DayError, MaintainError, OpenError, ReadError, Unavailable};
+pub use options::{StoreLimits, StoreOptions};
+pub use page::{Cursor, Direction, Page, PageRequest};
+pub use scan::Scan;
+pub use status::Status;
+pub use store::Store;
+pub use sweep::SweepReport;
+pub use verify::{Problem, VerifyReport};

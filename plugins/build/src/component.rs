@@ -6,7 +6,7 @@ use wasm_encoder::{ComponentSection, CustomSection, Encode};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-use crate::{ALLOWED_IMPORT, BuildError};
+use crate::{ALLOWED_IMPORT, BuildError, TYPES_IMPORT};
 
 /// The custom section that holds the manifest, as the author wrote it: a host reads it without running code.
 pub const MANIFEST_SECTION: &str = "system-log:manifest";
@@ -23,7 +23,7 @@ pub(crate) fn encode(plugin: &str, module: &[u8], manifest: &[u8]) -> Result<Vec
     Ok(component)
 }
 
-/// Checks that a component imports nothing but our own diagnostics.
+/// Checks that a component imports nothing but our own diagnostics and the types they all share.
 ///
 /// # Errors
 /// [`BuildError::Import`] names what else it wants.
@@ -39,7 +39,7 @@ pub fn check_imports(plugin: &str, component: &[u8]) -> Result<(), BuildError> {
                 for import in imports {
                     let name = import.map_err(failed)?.name.name;
                     let interface = name.split('@').next().unwrap_or(name);
-                    if interface != ALLOWED_IMPORT {
+                    if ![ALLOWED_IMPORT, TYPES_IMPORT].contains(&interface) {
                         return Err(BuildError::Import { plugin: plugin.to_owned(), import: name.to_owned() });
                     }
                 }

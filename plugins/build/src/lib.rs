@@ -53,8 +53,11 @@ pub enum BuildError {
     },
 }
 
-/// The one interface a collector may import.
+/// The one interface with functions that a collector may import.
 pub const ALLOWED_IMPORT: &str = "system-log:collector/diagnostics";
+
+/// Holds types and no functions; the encoder imports it so that the export can name them.
+pub const TYPES_IMPORT: &str = "system-log:collector/types";
 
 /// A finished plugin.
 #[derive(Debug, Clone)]

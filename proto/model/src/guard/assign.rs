@@ -1,11 +1,11 @@
 //! From a sensitive name to its value: `name=value`, `"name": "value"`, `<name>value</name>`, `--name value`, …
 
-use super::entropy::is_random_word;
+use super::entropy::{Shape, is_open, is_random_word};
 use super::header;
 use super::keys::{Key, Strength, classify, joins};
 use super::kind::{Kind, Span};
 use super::scan::Scan;
-use super::text::{ends_clause, goes_on, opens_line, skip_blanks};
+use super::text::{breaks, ends_clause, goes_on, opens_line, skip_blanks};
 use super::value::{Form, is_secret};
 
 /// A name longer than this on one side of its keyword is no name.
@@ -20,6 +20,8 @@ struct Attached {
     quote: Option<u8>,
     /// `<name>` came before: the value ends at `<`.
     element: bool,
+    /// An argument of a call: `set("name", "value")`.
+    called: bool,
     tight: bool,
     /// The name stands in quotes and the value does not.
     bare_json: bool,
@@ -46,7 +48,11 @@ impl Scan<'_> {
         let end = to + right - text[to..to + right].iter().rev().take_while(|b| matches!(b, b'.' | b'-')).count();
         let begin = from - left;
         let start = begin + text[begin..from].iter().take_while(|b| matches!(b, b'.' | b'-')).count();
-        let Some(key) = classify(&text[self.joined(start)..end]) else {
+        let name = &text[self.joined(start)..end];
+        let known = self.known.filter(|(known, _)| *known == name);
+        let key = known.map_or_else(|| classify(name), |(_, key)| key);
+        self.known = Some((name, key));
+        let Some(key) = key else {
             return;
         };
         let flag = text[begin..start].ends_with(b"--") || (start == begin + 1 && text[begin] == b'-');
@@ -83,25 +89,33 @@ impl Scan<'_> {
             [b'=', b'=' | b'>', ..] | [b':' | b'?' | b'|' | b'+', b'=', ..] | [b'-', b'>', ..] => (blank + 2, false),
             [b':' | b'=', ..] => (blank + 1, false),
             [b',', ..] if key_quoted => (blank + 1, false),
+            [b'<', b'/', ..] if blank == end => (sibling(text, blank)?, true),
             [b'(', ..] if blank == end => (blank + 1, false),
             [b'\r' | b'\n', ..] if key_quoted && closers == 1 => (multipart(text, blank)?, true),
             _ if key_quoted && goes_on(text, blank, "value=") => (blank + 6, false),
             _ => return None,
         };
-        let called = matches!(text[after - 1], b',' | b'(') && !element;
+        let mut called = matches!(text[after - 1], b',' | b'(') && !element;
         if called && text[after - 1] == b',' {
-            after = paired(text, after).unwrap_or(after);
+            let pair = paired(text, after);
+            let argument = start >= 2 && text[start - 2] == b'(';
+            after = pair.or(argument.then_some(after))?;
+            called = pair.is_none();
         }
         let mut value = skip_blanks(text, after, 24);
         if key_quoted || element {
             value += text[value..].iter().take(32).take_while(|b| b.is_ascii_whitespace()).count();
         }
         let tight = value == after && blank == end + closers;
+        if text[after - 1] == b':' {
+            value = listed(text, value).unwrap_or(value);
+        }
         let (value, quote) = opened(text, value, key_quoted);
         if called && quote.is_none() {
             return None;
         }
         Some(Attached {
+            called,
             start: value,
             quote,
             element,
@@ -134,7 +148,12 @@ impl Scan<'_> {
         // Amid prose a word that the sentence goes on after is only a secret if it is nothing like a word.
         let prose = form == Form::Loose && !ends_clause(text, end) && key.strength != Strength::Any;
         let value = &text[start..kept];
-        if is_secret(key, form, value) && !(prose && value.len() < 12) {
+        let mut key = key;
+        if attached.called && key.strength == Strength::Any {
+            key.strength = Strength::Named;
+        }
+        let rules = attached.called && value.iter().any(|b| matches!(b, b'|' | b':'));
+        if !rules && is_secret(key, form, value) && !(prose && value.len() < 12) {
             let mut span = Span::new(start, kept, key.kind);
             span.bare_json = attached.bare_json;
             self.found(span);
@@ -145,12 +164,15 @@ impl Scan<'_> {
 
     /// `Authorization` and `Cookie` have values with a grammar of their own.
     fn by_header(&self, key: Key, form: Form, start: usize, end: usize) -> Option<Span> {
+        let scheme = matches!(key.strength, Strength::Cookie | Strength::Header)
+            || self.text[start..].iter().take(24).any(|b| *b == b' ');
+        if !scheme {
+            return None;
+        }
         let limit = if form == Form::Quoted { end } else { self.line_end(start) };
         let value = &self.text[start..limit];
         let (len, kind) = match key.strength {
             Strength::Cookie => (header::cookies(value, form == Form::Quoted)?, Kind::Cookie),
-            Strength::Header => header::credentials(value, form == Form::Quoted)?,
-            _ if !value.contains(&b' ') => return None,
             _ => header::credentials(value, form == Form::Quoted)?,
         };
         Some(Span::new(start, start + len, kind))
@@ -176,12 +198,14 @@ impl Scan<'_> {
         let word = &text[value..stop];
         let word = &word[..word.len() - closers(word)];
         let login = key.strength == Strength::Any && quote.is_none() && is_netrc(text, start);
+        // a compound name needs no verb: `access token 0123…`
+        let made = key.strength == Strength::Named && is_made(word);
         let form = match quote {
-            _ if flag || login => Form::Tight,
+            _ if flag || login || made => Form::Tight,
             Some(_) if key.strength == Strength::Any => Form::Quoted,
             _ => Form::Loose,
         };
-        let told = flag || login || (key.strength == Strength::Any && (quote.is_some() || is.is_some()));
+        let told = flag || login || made || (key.strength == Strength::Any && (quote.is_some() || is.is_some()));
         if told && key.strength != Strength::Weak && !word.contains(&b' ') && is_secret(key, form, word) {
             return self.found(Span::new(value, value + word.len(), key.kind));
         }
@@ -215,13 +239,25 @@ impl Scan<'_> {
 }
 
 const fn splits(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|')
+    byte.is_ascii_whitespace()
+        || is_quote(byte)
+        || matches!(byte, b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|')
 }
 
 /// The value of a part of a multipart form: it stands after an empty line.
 fn multipart(text: &[u8], at: usize) -> Option<usize> {
     let rest = &text[at..];
     rest.starts_with(b"\r\n\r\n").then_some(at + 4).or_else(|| rest.starts_with(b"\n\n").then_some(at + 2))
+}
+
+/// `<key>name</key><string>value</string>`: the start of the value.
+fn sibling(text: &[u8], at: usize) -> Option<usize> {
+    let close = at + text[at..].iter().take(48).position(|b| *b == b'>')? + 1;
+    let open = close + text[close..].iter().take(32).take_while(|b| b.is_ascii_whitespace()).count();
+    if text.get(open) != Some(&b'<') || text.get(open + 1) == Some(&b'/') {
+        return None;
+    }
+    Some(open + text[open..].iter().take(48).position(|b| *b == b'>')? + 1)
 }
 
 /// `"name": "DB_PASSWORD", "value": "…"`: past the second name.
@@ -242,7 +278,9 @@ fn opened(text: &[u8], at: usize, lists: bool) -> (usize, Option<u8>) {
     if lists && text.get(from) == Some(&b'[') {
         from += 1 + text[from + 1..].iter().take(32).take_while(|b| b.is_ascii_whitespace()).count();
     }
-    if matches!(text.get(from), Some(b'b' | b'r' | b'u' | b'f' | b'@' | b'$' | b'L')) && text.get(from + 1).is_some_and(|b| is_quote(*b)) {
+    if matches!(text.get(from), Some(b'b' | b'r' | b'u' | b'f' | b'@' | b'$' | b'L'))
+        && text.get(from + 1).is_some_and(|b| is_quote(*b))
+    {
         from += 1;
     }
     match text.get(from) {
@@ -261,9 +299,24 @@ fn ends_line(text: &[u8], at: usize) -> bool {
 
 /// Closing signs at the end that belong to the text around the value.
 fn closers(value: &[u8]) -> usize {
-    let trailing = value.iter().rev().take_while(|b| matches!(b, b')' | b']' | b'}' | b'.' | b',' | b';' | b':')).count();
-    let inside = value[..value.len() - trailing].iter().take(256).any(|b| matches!(b, b'(' | b'[' | b'{'));
+    let trailing =
+        value.iter().rev().take_while(|b| matches!(b, b')' | b']' | b'}' | b'.' | b',' | b';' | b':')).count();
+    let inside =
+        trailing > 0 && value[..value.len() - trailing].iter().take(256).any(|b| matches!(b, b'(' | b'[' | b'{'));
     if inside { 0 } else { trailing }
+}
+
+/// Long, machine-made, and in no form that ids have.
+fn is_made(word: &[u8]) -> bool {
+    let shape = Shape::of(word);
+    word.len() >= 20 && !is_open(word) && (shape.machine_made() || (shape.all_hex() && shape.letters() > 3))
+}
+
+/// The first item of a YAML list.
+fn listed(text: &[u8], at: usize) -> Option<usize> {
+    let line = at + breaks(text, at);
+    let item = matches!(&text[at..], [b'\n' | b'\r', ..]) && text[line - 1] == b' ';
+    (item && text[line..].starts_with(b"- ")).then_some(line + 2)
 }
 
 /// `login … password …`, as in `.netrc`.

@@ -94,7 +94,9 @@ impl Scan<'_> {
         }
         let after = from + len;
         let closing = |from: usize| {
-            memmem::find(&text[from..], b"---END").or_else(|| memmem::find(&text[from..], b"--- END")).map(|at| from + at)
+            memmem::find(&text[from..], b"---END")
+                .or_else(|| memmem::find(&text[from..], b"--- END"))
+                .map(|at| from + at)
         };
         let end = match self.armour_end.next(after, closing) {
             // past the label and its dashes
@@ -121,8 +123,8 @@ impl Scan<'_> {
     }
 }
 
-/// DER of a private key (PKCS#1, PKCS#8, SEC 1, PKCS#12): a sequence that begins with a small version number. Public keys
-/// and certificates begin with another sequence.
+/// DER of a private key (PKCS#1, PKCS#8, SEC 1, PKCS#12): a sequence that begins with a small version number. Public
+/// keys and certificates begin with another sequence.
 pub(super) fn is_private_der(der: &[u8]) -> bool {
     let rest = match der {
         [0x30, 0x82, _, _, rest @ ..] | [0x30, 0x81, _, rest @ ..] => rest,

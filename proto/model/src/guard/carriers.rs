@@ -4,11 +4,13 @@
 //! bytes it came from. So every rule is written once, for plain text.
 
 use super::blocks::{base64, is_private_der};
+use super::issued::is_mailgun;
 use super::kind::{Kind, Span};
+use super::literals::Literals;
 use super::scan::{Scan, scan};
 
 /// How often escapes are undone: JSON in a string in a JSON string, once more percent-encoded.
-const LAYERS: usize = 3;
+const LAYERS: usize = 4;
 /// Shortest base64 that is looked into.
 const WRAPPED: usize = 24;
 /// Longest base64 that is decoded; a longer one is judged by its beginning.
@@ -26,18 +28,11 @@ impl View {
     /// `None` if there is nothing to undo.
     pub(super) fn of(text: &[u8]) -> Option<Self> {
         let first = memchr::memchr3_iter(b'%', b'\\', b'&', text).find(|at| escape(&text[*at..]).is_some())?;
-        let mut view = Self {
-            text: Vec::with_capacity(text.len()),
-            origin: Vec::with_capacity(text.len()),
-            end: text.len(),
-        };
+        let mut view =
+            Self { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()), end: text.len() };
         let mut at = 0;
         while at < text.len() {
-            let (byte, len) = if at < first {
-                (text[at], 1)
-            } else {
-                escape(&text[at..]).unwrap_or((text[at], 1))
-            };
+            let (byte, len) = if at < first { (text[at], 1) } else { escape(&text[at..]).unwrap_or((text[at], 1)) };
             view.text.push(byte);
             view.origin.push(u32::try_from(at).unwrap_or(u32::MAX));
             at += len;
@@ -45,12 +40,57 @@ impl View {
         Some(view)
     }
 
+    /// The text without the line breaks inside quotes that hold one token and nothing else.
+    fn joined(text: &[u8]) -> Option<Self> {
+        let mut cuts = Vec::new();
+        // where the quoted token of the line before begins, if the line is all of it
+        let mut open = None;
+        for at in memchr::memchr_iter(b'\n', text) {
+            let line = text[..at].strip_suffix(b"\r").map_or(at, <[u8]>::len);
+            let left = text[..line].iter().rev().take(256).take_while(|b| is_token(**b)).count();
+            let quoted = matches!(text[..line - left].last(), Some(b'"' | b'\'' | b'`'));
+            let goes_on = open == Some(line - left) && cuts.last().is_some_and(|(_, end)| *end == line - left);
+            let right = text[at + 1..].iter().take(256).take_while(|b| is_token(**b)).count();
+            let ends = matches!(text.get(at + 1 + right), Some(b'"' | b'\'' | b'`' | b'\r' | b'\n'));
+            open = None;
+            if left > 0 && right > 0 && (quoted || goes_on) && ends {
+                cuts.push((line, at + 1));
+                open = Some(at + 1);
+            }
+        }
+        Self::without(text, &cuts)
+    }
+
+    /// The text without control characters: what is stored has none either.
+    fn tidied(text: &[u8]) -> Option<Self> {
+        let hidden = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
+        // no early end, so that the compiler looks at many bytes at once
+        if !text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | hidden(*byte))) {
+            return None;
+        }
+        let cuts: Vec<(usize, usize)> = (0..text.len()).filter(|at| hidden(text[*at])).map(|at| (at, at + 1)).collect();
+        Self::without(text, &cuts)
+    }
+
+    fn without(text: &[u8], cuts: &[(usize, usize)]) -> Option<Self> {
+        let mut view =
+            Self { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()), end: text.len() };
+        let mut at = 0;
+        for (start, end) in cuts.iter().copied().chain([(text.len(), text.len())]) {
+            view.text.extend_from_slice(&text[at..start]);
+            view.origin.extend((at..start).map(|from| u32::try_from(from).unwrap_or(u32::MAX)));
+            at = end;
+        }
+        (!cuts.is_empty()).then_some(view)
+    }
+
     fn origin(&self, at: usize) -> usize {
         self.origin.get(at).map_or(self.end, |at| *at as usize)
     }
 }
 
-/// The byte that an escape at the beginning stands for, and the escape's length. Only ASCII: no rule looks at other text.
+/// The byte that an escape at the beginning stands for, and the escape's length. Only ASCII: no rule looks at other
+/// text.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
     const NAMED: [(&[u8], u8); 6] =
         [(b"&quot;", b'"'), (b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&apos;", b'\''), (b"&nbsp;", b' ')];
@@ -79,14 +119,17 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// Everything to remove from a text, in order and without overlaps.
-pub(super) fn find(text: &[u8]) -> Vec<Span> {
+pub(super) fn find(text: &[u8], literals: &Literals) -> Vec<Span> {
     let mut spans = scan(text, false);
+    spans.extend(literals.find(text));
     let mut views: Vec<View> = Vec::new();
     while views.len() < LAYERS {
-        let Some(view) = View::of(views.last().map_or(text, |view| &view.text)) else {
+        let last = views.last().map_or(text, |view| view.text.as_slice());
+        let Some(view) = View::of(last).or_else(|| View::joined(last)).or_else(|| View::tidied(last)) else {
             break;
         };
-        let found = scan(&view.text, false);
+        let mut found = scan(&view.text, false);
+        found.extend(literals.find(&view.text));
         views.push(view);
         spans.extend(found.into_iter().map(|mut span| {
             for view in views.iter().rev() {
@@ -112,6 +155,10 @@ fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     out
 }
 
+const fn is_token(byte: u8) -> bool {
+    is_base64(byte) || matches!(byte, b'.' | b'~' | b':' | b'=')
+}
+
 const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
@@ -131,24 +178,44 @@ impl Scan<'_> {
             let start = at - text[floor..at].iter().rev().take_while(|b| is_base64(**b)).count();
             let end = run_end(text, at);
             if end - start >= WRAPPED {
-                self.unwrap(start, end);
+                self.run(start, end);
             }
             floor = end;
             at = end + WRAPPED;
         }
     }
 
-    fn unwrap(&mut self, start: usize, end: usize) {
+    /// A run as a whole, or its parts between slashes: in a path the alphabet's `/` is none.
+    fn run(&mut self, start: usize, end: usize) {
+        if self.unwrap(start, end) {
+            return;
+        }
+        let mut from = start;
+        for slash in memchr::memchr_iter(b'/', &self.text[start..end]).map(|len| start + len).chain([end]) {
+            if slash - from >= WRAPPED && (from, slash) != (start, end) {
+                self.unwrap(from, slash);
+            }
+            from = slash + 1;
+        }
+    }
+
+    /// Whether the bytes wrap a text.
+    fn unwrap(&mut self, start: usize, end: usize) -> bool {
         let run = &self.text[start..end];
+        if is_mailgun(run) {
+            self.found(Span::new(start, end, Kind::ApiKey));
+            return true;
+        }
         let clean: Vec<u8> = run.iter().take(DECODED).filter(|b| is_base64(**b)).copied().collect();
         let Some(head) = base64(&clean[..16]) else {
-            return;
+            return false;
         };
         if is_private_der(&head) && clean.len() >= 40 {
-            return self.found(Span::new(start, end, Kind::PrivateKey));
+            self.found(Span::new(start, end, Kind::PrivateKey));
+            return true;
         }
         if !head.iter().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
-            return;
+            return false;
         }
         let inner = base64(&clean).and_then(|plain| {
             let spans = scan(&plain, true);
@@ -158,6 +225,7 @@ impl Scan<'_> {
             let padding = self.text[end..].iter().take(2).take_while(|b| **b == b'=').count();
             self.found(Span::new(start, end + padding, kind));
         }
+        true
     }
 }
 

@@ -177,8 +177,23 @@ fn is_ulid(value: &[u8]) -> bool {
 
 /// Beginnings of values that are long and random and no secrets.
 const OPEN: [&[u8]; 17] = [
-    b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"SHA256:", b"sha512:", b"md5:", b"MD5:",
-    b"arn:", b"data:", b"urn:", b"AAAAB3NzaC1", b"AAAAC3NzaC1", b"AAAAE2VjZHNh", b"pk_",
+    b"sha1-",
+    b"sha256-",
+    b"sha384-",
+    b"sha512-",
+    b"sha1:",
+    b"sha256:",
+    b"SHA256:",
+    b"sha512:",
+    b"md5:",
+    b"MD5:",
+    b"arn:",
+    b"data:",
+    b"urn:",
+    b"AAAAB3NzaC1",
+    b"AAAAC3NzaC1",
+    b"AAAAE2VjZHNh",
+    b"pk_",
 ];
 
 /// A public name, digest or id by its form.

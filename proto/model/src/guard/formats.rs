@@ -11,6 +11,8 @@ use super::text::{breaks, is_start};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
     Hex,
+    /// Upper case and digits.
+    Upper,
     Alnum,
     Word,
     Dash,
@@ -22,11 +24,14 @@ impl Set {
     pub(super) const fn holds(self, byte: u8) -> bool {
         match self {
             Self::Hex => byte.is_ascii_hexdigit(),
+            Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
             Self::Dash => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dot => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'='),
-            Self::B64 => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b':'),
+            Self::B64 => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b':')
+            }
         }
     }
 }
@@ -40,6 +45,8 @@ enum Sure {
     Random,
     /// The body has exactly the least length.
     Exact,
+    /// That, and upper case, lower case and digits in it: the prefix says next to nothing.
+    Mixed,
 }
 
 /// A token's form.
@@ -64,6 +71,10 @@ const fn random(prefix: &'static str, set: Set, least: usize) -> Format {
     Format { prefix, set, least, sure: Sure::Random, kind: Kind::ApiKey }
 }
 
+const fn mixed(prefix: &'static str, set: Set, least: usize) -> Format {
+    Format { prefix, set, least, sure: Sure::Mixed, kind: Kind::ApiKey }
+}
+
 const fn exact(prefix: &'static str, set: Set, least: usize) -> Format {
     Format { prefix, set, least, sure: Sure::Exact, kind: Kind::ApiKey }
 }
@@ -73,11 +84,11 @@ pub(super) const FORMATS: &[Format] = &[
     // ours
     random("slk_", Set::Word, 16),
     // clouds
-    exact("AKIA", Set::Alnum, 16),
-    exact("ASIA", Set::Alnum, 16),
-    exact("ABIA", Set::Alnum, 16),
-    exact("ACCA", Set::Alnum, 16),
-    random("A3T", Set::Alnum, 17),
+    exact("AKIA", Set::Upper, 16),
+    exact("ASIA", Set::Upper, 16),
+    exact("ABIA", Set::Upper, 16),
+    exact("ACCA", Set::Upper, 16),
+    random("A3T", Set::Upper, 17),
     random("LTAI", Set::Alnum, 12),
     random("ABSK", Set::B64, 40),
     key("bedrock-api-key-", Set::B64, 16),
@@ -110,12 +121,12 @@ pub(super) const FORMATS: &[Format] = &[
     token("fm2_", Set::B64, 40),
     token("tk-us-", Set::Dash, 30),
     key("HRKU-", Set::Dash, 30),
-    key("4b1d", Set::Alnum, 38),
+    mixed("4b1d", Set::Alnum, 38),
     token("v1.0-", Set::Dot, 100),
     token("ocid1.apikey.", Set::Dot, 20),
     token("nvapi-", Set::Dash, 30),
-    token("rpa_", Set::Alnum, 32),
-    token("tfp_", Set::Word, 32),
+    random("rpa_", Set::Alnum, 32),
+    random("tfp_", Set::Word, 32),
     // code
     token("ghp_", Set::Alnum, 20),
     token("gho_", Set::Alnum, 20),
@@ -137,14 +148,14 @@ pub(super) const FORMATS: &[Format] = &[
     token("GR1348941", Set::Dash, 16),
     token("ATATT3", Set::Dot, 40),
     token("ATCTT3", Set::Dot, 40),
-    token("ATBB", Set::Alnum, 24),
+    random("ATBB", Set::Alnum, 24),
     token("BBDC-", Set::B64, 30),
     token("npm_", Set::Alnum, 30),
     token("pypi-", Set::Dash, 50),
-    token("cio", Set::Alnum, 32),
+    random("cio", Set::Alnum, 32),
     token("rubygems_", Set::Hex, 32),
     token("CLOJARS_", Set::Alnum, 40),
-    token("oy2", Set::Alnum, 43),
+    random("oy2", Set::Alnum, 43),
     token("dckr_pat_", Set::Dash, 20),
     token("dckr_oat_", Set::Dash, 20),
     token("AKCp", Set::Alnum, 60),
@@ -157,7 +168,7 @@ pub(super) const FORMATS: &[Format] = &[
     token("CCIPAT_", Set::Word, 30),
     token("CCIPRJ_", Set::Word, 30),
     token("bkua_", Set::Hex, 32),
-    token("phx_", Set::Word, 32),
+    random("phx_", Set::Word, 32),
     // people and messages
     token("xoxb-", Set::Dash, 16),
     token("xoxp-", Set::Dash, 16),
@@ -177,11 +188,11 @@ pub(super) const FORMATS: &[Format] = &[
     key("pubkey-live-", Set::Hex, 32),
     key("xkeysib-", Set::Dash, 40),
     key("xsmtpsib-", Set::Dash, 40),
-    key("re_", Set::Word, 32),
+    random("re_", Set::Word, 32),
     token("lin_api_", Set::Alnum, 30),
     token("lin_oauth_", Set::Alnum, 30),
     token("ntn_", Set::Alnum, 40),
-    token("secret_", Set::Alnum, 40),
+    random("secret_", Set::Alnum, 40),
     token("PMAK-", Set::Dash, 40),
     token("PMAT-", Set::Alnum, 20),
     token("figd_", Set::Dash, 30),
@@ -190,8 +201,8 @@ pub(super) const FORMATS: &[Format] = &[
     token("pat-eu1-", Set::Dash, 30),
     token("EAAC", Set::Alnum, 80),
     token("EAAM", Set::Alnum, 80),
-    token("IGQ", Set::Dash, 80),
-    token("sl.", Set::Dot, 100),
+    random("IGQ", Set::Dash, 80),
+    random("sl.", Set::Dot, 100),
     token("ops_eyJ", Set::B64, 80),
     // money
     key("sk_live_", Set::Alnum, 10),
@@ -229,7 +240,7 @@ pub(super) const FORMATS: &[Format] = &[
     key("xai-", Set::Alnum, 40),
     key("pplx-", Set::Alnum, 32),
     key("r8_", Set::Alnum, 30),
-    key("co-", Set::Alnum, 40),
+    random("co-", Set::Alnum, 40),
     // watching
     token("glsa_", Set::Word, 30),
     token("glc_", Set::B64, 32),
@@ -242,7 +253,7 @@ pub(super) const FORMATS: &[Format] = &[
     key("NRJS-", Set::Hex, 16),
     key("NRRA-", Set::Hex, 30),
     // the rest
-    random("00", Set::Dash, 40),
+    mixed("00", Set::Dash, 40),
     key("p8e-", Set::Alnum, 20),
     key("dnkey-", Set::Dash, 40),
     key("duffel_live_", Set::Dash, 30),
@@ -250,19 +261,19 @@ pub(super) const FORMATS: &[Format] = &[
     key("shippo_live_", Set::Hex, 30),
     key("shippo_test_", Set::Hex, 30),
     key("rdme_", Set::Alnum, 40),
-    key("pnu_", Set::Alnum, 30),
-    key("aio_", Set::Alnum, 28),
+    random("pnu_", Set::Alnum, 30),
+    random("aio_", Set::Alnum, 28),
     key("sm_aat_", Set::Alnum, 16),
     key("sm_pat_", Set::Alnum, 16),
     key("sm_sat_", Set::Alnum, 16),
-    key("A3-", Set::Dash, 30),
+    random("A3-", Set::Dash, 30),
     key("tskey-", Set::Dash, 16),
     key("sbp_", Set::Hex, 32),
     key("sb_secret_", Set::Dash, 20),
     key("AGE-SECRET-KEY-1", Set::Alnum, 30),
     key("ubdc_", Set::Word, 20),
-    key("live_", Set::Word, 40),
-    key("jwt_secret_", Set::Dash, 20),
+    random("live_", Set::Word, 40),
+    token("eyJrIjoi", Set::B64, 40),
 ];
 
 impl Format {
@@ -272,12 +283,24 @@ impl Format {
         if text.get(at..body)? != self.prefix.as_bytes() || !is_start(text, at) {
             return None;
         }
+        // one unsure prefix after another: only the first may begin a token
+        if self.sure == Sure::Random && at > 0 && text[at - 1] == b'-' {
+            return None;
+        }
         let (end, count) = self.run(text, body);
         let enough = match self.sure {
             Sure::Yes => count >= self.least,
             Sure::Random => {
                 let shape = Shape::of(&text[body..end]);
                 count >= self.least && shape.strangeness() >= 30 && shape.digits > 0 && shape.letters() > 3
+            }
+            Sure::Mixed => {
+                let shape = Shape::of(&text[body..end]);
+                count == self.least
+                    && shape.lower > 2
+                    && shape.upper > 2
+                    && shape.digits > 0
+                    && !at_separator(text, body)
             }
             Sure::Exact => count == self.least && !text.get(end).is_some_and(u8::is_ascii_alphanumeric),
         };
@@ -287,7 +310,11 @@ impl Format {
     /// The body's end and length, over line breaks if it is too short before them; read only as far as it takes.
     fn run(&self, text: &[u8], body: usize) -> (usize, usize) {
         let (mut end, mut count) = (body, 0);
-        let stop = self.least + 80;
+        let stop = match self.sure {
+            Sure::Yes => self.least,
+            Sure::Random => self.least.max(40),
+            Sure::Exact | Sure::Mixed => self.least + 1,
+        };
         while count < stop {
             match text.get(end) {
                 Some(byte) if self.set.holds(*byte) => {
@@ -318,7 +345,8 @@ impl Format {
     }
 }
 
-/// What follows a line break inside quotes belongs to the token before it when nothing else stands before the closing quote.
+/// What follows a line break inside quotes belongs to the token before it when nothing else stands before the closing
+/// quote.
 pub(super) fn quoted_rest(text: &[u8], mut end: usize, more: impl Fn(usize) -> usize) -> Option<usize> {
     let mut lines = 0;
     loop {
@@ -330,6 +358,10 @@ pub(super) fn quoted_rest(text: &[u8], mut end: usize, more: impl Fn(usize) -> u
         lines += 1;
     }
     (lines > 0 && matches!(text.get(end), Some(b'"' | b'\'' | b'`'))).then_some(end)
+}
+
+fn at_separator(text: &[u8], at: usize) -> bool {
+    matches!(text.get(at), Some(b'-' | b'_'))
 }
 
 /// A full stop or colon at the end belongs to the sentence.

@@ -42,13 +42,42 @@ pub(super) fn credentials(value: &[u8], quoted: bool) -> Option<(usize, Kind)> {
         return None;
     }
     let shape = Shape::of(token);
-    let listed = *parameters && value.iter().take(512).any(|b| *b == b'=');
-    let telling = if *kind == Kind::BasicAuth && !parameters {
+    let listed = if *parameters { parameter_list(&value[from..]) } else { 0 };
+    if listed > 0 {
+        return Some((if quoted { value.len() } else { from + listed }, *kind));
+    }
+    let telling = if *kind == Kind::BasicAuth {
         is_pair(token) || shape.machine_made()
     } else {
-        listed || shape.machine_made() || shape.random() || (shape.all_hex() && token.len() >= 16)
+        shape.machine_made() || shape.random() || (shape.all_hex() && token.len() >= 16)
     };
-    telling.then_some((if quoted || listed { value.len() } else { from + first }, *kind))
+    telling.then_some((if quoted { value.len() } else { from + first }, *kind))
+}
+
+/// The length of `a=b, c="d", …`; 0 if it is none.
+fn parameter_list(value: &[u8]) -> usize {
+    let (mut at, mut end) = (0, 0);
+    loop {
+        let name =
+            value[at..].iter().take(64).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        if name == 0 || value.get(at + name) != Some(&b'=') {
+            return end;
+        }
+        at += name + 1;
+        let quote = usize::from(value.get(at) == Some(&b'\\'));
+        at += if value.get(at + quote) == Some(&b'"') {
+            let inner = at + quote + 1;
+            let len = memchr::memchr(b'"', &value[inner..]).unwrap_or(value.len() - inner);
+            (inner + len + 1).min(value.len()) - at
+        } else {
+            value[at..]
+                .iter()
+                .take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b',' | b'"' | b'\'' | b'\\'))
+                .count()
+        };
+        end = at;
+        at += value[at..].iter().take(16).take_while(|b| matches!(b, b',' | b' ')).count();
+    }
 }
 
 const fn ends_word(byte: u8) -> bool {
@@ -73,7 +102,11 @@ pub(super) fn cookies(value: &[u8], quoted: bool) -> Option<usize> {
     let mut at = 0;
     let mut end = None;
     loop {
-        let name = value[at..].iter().take(128).take_while(|b| b.is_ascii_alphanumeric() || b"_-.$*+!~^#%&'|`".contains(b)).count();
+        let name = value[at..]
+            .iter()
+            .take(128)
+            .take_while(|b| b.is_ascii_alphanumeric() || b"_-.$*+!~^#%&'|`".contains(b))
+            .count();
         let more = at + name;
         if name == 0 {
             break;
@@ -82,7 +115,8 @@ pub(super) fn cookies(value: &[u8], quoted: bool) -> Option<usize> {
         if !pair && end.is_none() {
             break;
         }
-        let len = value[more..].iter().take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b';' | b'"' | b'\\')).count();
+        let len =
+            value[more..].iter().take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b';' | b'"' | b'\\')).count();
         end = Some(more + if pair { len } else { 0 });
         at = more + len;
         if value.get(at) != Some(&b';') {
@@ -104,8 +138,9 @@ impl Scan<'_> {
         if !is_start(text, at) {
             return;
         }
-        let limit = self.line_end(at).min(at + 4096);
-        if goes_on(text, at, "digest ") && !text[at..limit].windows(9).take(256).any(|w| w.eq_ignore_ascii_case(b"response=")) {
+        let limit = self.line_end(at);
+        let near = &text[at..limit.min(at + 512)];
+        if goes_on(text, at, "digest ") && memchr::memmem::find(near, b"response=").is_none() {
             return;
         }
         if let Some((len, kind)) = credentials(&text[at..limit], false) {
@@ -119,7 +154,10 @@ impl Scan<'_> {
         if !text[from.saturating_sub(1)..from].iter().all(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'')) {
             return;
         }
-        let mut at = skip_blanks(text, to, 4);
+        if !matches!(text.get(to), Some(b' ' | b'=' | b'"' | b'\'')) {
+            return;
+        }
+        let mut at = skip_blanks(text, to + usize::from(text[to] == b'='), 4);
         let quote = text.get(at).copied().filter(|b| matches!(b, b'"' | b'\''));
         at += usize::from(quote.is_some());
         let end = match quote {
@@ -133,8 +171,16 @@ impl Scan<'_> {
             return;
         };
         let secret = &text[at + colon + 1..end];
-        let name_like = text[at..at + colon].iter().all(|b| b.is_ascii_graphic());
-        if name_like && secret.len() >= 3 && !secret.contains(&b' ') && !super::url::is_no_password(secret) && !secret.starts_with(b"//") {
+        let curl = memchr::memmem::rfind(&text[from.saturating_sub(512)..from], b"curl").is_some();
+        let shape = Shape::of(secret);
+        let told = curl || (shape.digits > 0 && shape.letters() > 0);
+        let name_like = told && text[at..at + colon].iter().all(|b| b.is_ascii_graphic());
+        if name_like
+            && secret.len() >= 3
+            && !secret.contains(&b' ')
+            && !super::url::is_no_password(secret)
+            && !secret.starts_with(b"//")
+        {
             self.found(Span::new(at + colon + 1, end, Kind::Password));
         }
     }

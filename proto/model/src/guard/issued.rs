@@ -38,7 +38,8 @@ impl Scan<'_> {
     /// `acme_live_…`: a short prefix, what it is for, and a random body. The middle stands at `start..end`.
     pub(super) fn prefixed(&mut self, start: usize, end: usize) {
         let text = self.text;
-        let before = text[start.saturating_sub(13)..start].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let before =
+            text[start.saturating_sub(13)..start].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
         let from = start - before;
         let prefix = &text[from..start];
         if !(2..=12).contains(&before) || matches!(prefix, b"pk" | b"pub" | b"public" | b"cs" | b"price" | b"evt") {

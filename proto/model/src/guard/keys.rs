@@ -4,10 +4,10 @@
 //! `password_reset` a reset, a `secret_name` a name; a `client_secret` is a secret. So a name counts when its head noun
 //! does, after dropping words such as `new`, `confirmation` or `prod` that say nothing about what it is.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::kind::Kind;
+use super::text::WordSet;
 
 /// How much the value must look like a secret itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +33,18 @@ pub(super) enum Strength {
 pub(super) struct Key {
     pub(super) strength: Strength,
     pub(super) kind: Kind,
-    /// A short number is a count here, not a secret: `pass=3`.
+    /// The name alone is also used for other things: a short number is a count (`pass=3`), a digest names an object
+    /// (`key=d41d8c…`).
     pub(super) counts: bool,
 }
 
 impl Key {
     const fn new(strength: Strength, kind: Kind) -> Self {
-        Self {
-            strength,
-            kind,
-            counts: false,
-        }
+        Self { strength, kind, counts: false }
     }
 
     const fn counting(strength: Strength, kind: Kind) -> Self {
-        Self {
-            strength,
-            kind,
-            counts: true,
-        }
+        Self { strength, kind, counts: true }
     }
 }
 
@@ -65,26 +58,26 @@ pub(super) const STEMS: &str = "\
 pub(super) const VENDORS: &str = "\
     adafruit adobe airtable algolia alibaba artifactory asana atlassian beamer bittrex cloudflare codecov cohere \
     coinbase confluent contentful databricks datadog discord droneci dropbox facebook fastly finicity finnhub \
-    flickr freshbooks gitter heroku hubspot intercom kraken kucoin launchdarkly linkedin mailchimp mailgun mapbox \
-    mattermost messagebird meraki netlify newrelic nytimes okta openai plaid rapidapi recurly sendbird sendgrid \
-    sentry shodan snyk sonar squarespace stripe sumologic telegram travis trello twilio twitch twitter typeform \
+    flickr freshbooks gitter heroku hubspot intercom kraken kucoin launchdarkly linkedin mailchimp mapbox \
+    mattermost messagebird meraki netlify newrelic nytimes okta openai plaid rapidapi sendbird sendgrid \
+    shodan snyk sonar squarespace sumologic telegram travis trello twilio twitch twitter typeform \
     yandex zendesk";
 
-static NAMED_AFTER: LazyLock<HashSet<&str>> = LazyLock::new(|| set(VENDORS));
+static NAMED_AFTER: LazyLock<WordSet> = LazyLock::new(|| set(VENDORS));
 
-fn set(words: &'static str) -> HashSet<&'static str> {
+fn set(words: &'static str) -> WordSet {
     words.split_ascii_whitespace().collect()
 }
 
 /// Words that may follow the head noun without changing what it is.
-static QUALIFIERS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static QUALIFIERS: LazyLock<WordSet> = LazyLock::new(|| {
     set("again b64 backup base base64 confirm confirmation confirmed current default dev development encoded \
          encrypted env header live main new old plain plaintext previous prod production raw repeat repeated \
          sandbox secondary staging str string test text val value")
 });
 
 /// Head nouns that are never the secret itself.
-static NEUTRAL: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static NEUTRAL: LazyLock<WordSet> = LazyLock::new(|| {
     set("action age alg algorithm alias arn at attempts audience author bucket budget changed checksum class column \
          commit count counts created cursor date description digest dir directory disabled domain email enabled \
          endpoint error errors event expiration expired expires expiry field fields file filename fingerprint \
@@ -98,13 +91,13 @@ static NEUTRAL: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 });
 
 /// `x_token` that is a count or a position.
-static COUNTED: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static COUNTED: LazyLock<WordSet> = LazyLock::new(|| {
     set("audio cached completion continuation cursor eos input max min next num output page prompt public reasoning \
          remaining stop total unexpected used write creation")
 });
 
 /// `x_key` that opens a lock.
-static LOCKS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static LOCKS: LazyLock<WordSet> = LazyLock::new(|| {
     set("access account activation admin aes api apis app application auth authorization cipher client consumer \
          crypto decryption deploy encrypt encryption functions hmac ingest integration jwt licence license mailgun \
          master openai pgp private rsa sas secret sendgrid service shared sign signing ssh ssl storage stripe \
@@ -112,7 +105,7 @@ static LOCKS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 });
 
 /// `x_key` that finds or names something.
-static FINDERS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static FINDERS: LazyLock<WordSet> = LazyLock::new(|| {
     set("arrow bucket cache clustering column composite config dedup dedupe dict entity event field foreign group \
          hash host hot i18n idempotency idempotent index issue item json label lookup map message metric natural \
          node object partition primary property pub public publishable range record registry routing row schema \
@@ -132,11 +125,7 @@ impl Words {
 
     fn of(name: &[u8]) -> Self {
         let name = &name[name.len().saturating_sub(Self::BYTES)..];
-        let mut words = Self {
-            text: [0; Self::BYTES],
-            ends: [0; Self::MOST],
-            count: 0,
-        };
+        let mut words = Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0 };
         let mut len = 0u8;
         for (at, &byte) in name.iter().enumerate() {
             let before = at.checked_sub(1).map_or(b' ', |at| name[at]);
@@ -186,6 +175,9 @@ pub(super) fn classify(name: &[u8]) -> Option<Key> {
     while head > 0 && says_nothing(words.get(head)) && !is_noun(words.get(head), words.get(head - 1)) {
         head -= 1;
     }
+    if words.iter().any(|word| matches!(word, "public" | "pub" | "publishable")) {
+        return None;
+    }
     let modifier = if head > 0 { words.get(head - 1) } else { "" };
     let noun = words.get(head);
     noun_key(modifier, noun).or_else(|| {
@@ -210,12 +202,13 @@ fn is_noun(word: &str, before: &str) -> bool {
 fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
     use Strength::{Any, Bare, Cookie, Header, Named, Session, Weak};
     let compound = !modifier.is_empty();
-    let noun = Some(noun.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .filter(|bare| !bare.is_empty())
-        .unwrap_or(noun);
+    let noun =
+        Some(noun.trim_end_matches(|c: char| c.is_ascii_digit())).filter(|bare| !bare.is_empty()).unwrap_or(noun);
     let ends = |tails: &[&str]| tails.iter().any(|tail| noun.ends_with(tail));
     Some(match noun {
-        "public" | "author" | "turkey" | "monkey" | "hockey" | "donkey" | "jockey" | "whiskey" | "hotkey" => return None,
+        "public" | "author" | "turkey" | "monkey" | "hockey" | "donkey" | "jockey" | "whiskey" | "hotkey" => {
+            return None;
+        }
         "pass" => Key::counting(Any, Kind::Password),
         "dbpass" | "userpass" | "smtppass" | "mailpass" | "ftppass" | "mysqlpass" | "adminpass" | "rootpass" | "pw"
         | "pword" | "pswd" | "psw" | "passwords" | "mnemonic" | "passcode" | "keypass" | "storepass" => {
@@ -226,7 +219,12 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "factor" if modifier == "two" => Key::new(Any, Kind::Password),
         "word" if modifier == "pass" => Key::new(Any, Kind::Password),
         "pin" | "cvv" | "cvc" => Key::counting(Any, Kind::Password),
-        "code" if matches!(modifier, "otp" | "mfa" | "totp" | "2fa" | "factor" | "backup" | "recovery" | "verification") => {
+        "code"
+            if matches!(
+                modifier,
+                "otp" | "mfa" | "totp" | "2fa" | "factor" | "backup" | "recovery" | "verification"
+            ) =>
+        {
             Key::new(Any, Kind::Password)
         }
         "hash" if matches!(modifier, "password" | "passwd" | "pass") => Key::new(Bare, Kind::Password),
@@ -237,14 +235,15 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "credential" | "credentials" | "cred" | "creds" => Key::counting(Bare, Kind::Secret),
         "authorization" | "proxyauthorization" => Key::new(Header, Kind::Bearer),
         "cookie" | "cookies" | "setcookie" => Key::new(Cookie, Kind::Cookie),
-        "session" | "sess" | "sid" | "sessionid" | "phpsessid" | "jsessionid" | "sessid" | "sentrysid" | "mysession"
-        | "irissessionid" | "fasthttpsessionid" | "aspxauth" => Key::counting(Session, Kind::Session),
+        "session" | "sess" | "sid" | "sessionid" | "phpsessid" | "jsessionid" | "sessid" | "sentrysid"
+        | "mysession" | "irissessionid" | "fasthttpsessionid" | "aspxauth" => Key::counting(Session, Kind::Session),
         "id" if matches!(modifier, "session" | "sess") => Key::counting(Session, Kind::Session),
         "signature" | "sig" => Key::counting(Session, Kind::Signature),
         "csrf" | "xsrf" | "jwt" | "bearer" => Key::counting(Named, Kind::Token),
         "pat" if compound => Key::counting(Named, Kind::Token),
         "key" | "keys" if FINDERS.contains(modifier) => return None,
         "key" | "keys" if LOCKS.contains(modifier) => Key::counting(Named, lock_kind(modifier)),
+        "key" | "keys" if !compound => Key::counting(Weak, Kind::ApiKey),
         "key" | "keys" | "api" | "access" => Key::new(Weak, Kind::ApiKey),
         "login" if modifier == "sonar" => Key::new(Weak, Kind::Token),
         _ if ends(&["password", "passwd", "passwort", "passphrase", "pwd"]) => Key::new(Any, Kind::Password),
@@ -261,6 +260,12 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         _ if ends(&["key"]) || NAMED_AFTER.contains(noun) => Key::new(Weak, Kind::ApiKey),
         _ => return None,
     })
+}
+
+/// Whether a name says that its value is no secret: `username`, `expires_at`.
+pub(super) fn is_neutral(name: &[u8]) -> bool {
+    let words = Words::of(name);
+    words.count.checked_sub(1).is_some_and(|head| NEUTRAL.contains(words.get(head)))
 }
 
 /// Whether a word before a name, with a space between, belongs to it: `private key`, `access token`, `max tokens`.
@@ -292,7 +297,8 @@ pub(super) fn is_credential_header(name: &str) -> bool {
         return false;
     }
     let folded = name.to_ascii_lowercase();
-    let named = folded.ends_with("-signature") || folded.ends_with("-signature-256") || folded.ends_with("-hmac-sha256");
+    let named =
+        folded.ends_with("-signature") || folded.ends_with("-signature-256") || folded.ends_with("-hmac-sha256");
     named
         || classify(name.as_bytes()).is_some_and(|key| match key.strength {
             Strength::Weak => folded.ends_with("key"),
@@ -310,14 +316,18 @@ mod tests {
                      passwordConfirmation clientSecret client-secret apiKey API_KEY_PROD x-api-key accessToken \
                      refresh_token csrfmiddlewaretoken X-CSRF-Token authorization Proxy-Authorization Set-Cookie \
                      JSESSIONID connect.sid two_factor otp SECRET_KEY_BASE AccountKey private_key \
-                     aws_secret_access_key webhook_signing_secret X-Amz-Signature npm_authToken session_id".split(' ') {
+                     aws_secret_access_key webhook_signing_secret X-Amz-Signature npm_authToken session_id"
+            .split(' ')
+        {
             assert!(classify(name.as_bytes()).is_some(), "{name}");
         }
         for name in "prompt_tokens total_tokens token_count max_tokens password_reset_completed author secretary \
                      key_id public_key primary_key token_url token_type secret_name keyboard monkey private_key_id \
                      api_version next_page_token authority keys_url password_policy passenger aws_access_key_id \
                      compass access_tokens_url publicKeyToken idempotency_key maxOutputTokens tokenizer \
-                     cookie_policy session_state signature_algorithm".split(' ') {
+                     cookie_policy session_state signature_algorithm"
+            .split(' ')
+        {
             let weak = classify(name.as_bytes()).filter(|key| key.strength != Strength::Weak);
             assert_eq!(weak, None, "{name}");
         }
@@ -326,7 +336,9 @@ mod tests {
     #[test]
     fn credential_headers_are_known() {
         for name in "Authorization proxy-authorization Cookie Set-Cookie X-Api-Key X-Auth-Token Stripe-Signature \
-                     X-Hub-Signature-256 X-Shopify-Hmac-Sha256 X-Amz-Security-Token X-CSRF-Token apikey".split(' ') {
+                     X-Hub-Signature-256 X-Shopify-Hmac-Sha256 X-Amz-Security-Token X-CSRF-Token apikey"
+            .split(' ')
+        {
             assert!(is_credential_header(name), "{name}");
         }
         for name in "content-type x-request-id idempotency-key traceparent user-agent etag x-tenant".split(' ') {

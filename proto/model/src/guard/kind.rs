@@ -57,11 +57,6 @@ pub(super) struct Span {
 
 impl Span {
     pub(super) const fn new(start: usize, end: usize, kind: Kind) -> Self {
-        Self {
-            start,
-            end,
-            kind,
-            bare_json: false,
-        }
+        Self { start, end, kind, bare_json: false }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::formats::FORMATS;
-use super::keys::{STEMS, VENDORS};
+use super::keys::{Key, STEMS, VENDORS};
 use super::kind::{MARKER, MARKER_MAX, Span};
 use super::text::Ahead;
 use super::url::HOOKS;
@@ -78,10 +78,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
         .kind(Some(AhoCorasickKind::DFA))
         .build(signs.iter().map(|(literal, _)| literal))
         .expect("a few hundred short literals fit a DFA");
-    Prefilter {
-        literals,
-        signs: signs.into_iter().map(|(_, sign)| sign).collect(),
-    }
+    Prefilter { literals, signs: signs.into_iter().map(|(_, sign)| sign).collect() }
 });
 
 /// The state of one pass.
@@ -92,13 +89,16 @@ pub(super) struct Scan<'t> {
     floor: usize,
     /// The end of the name looked at last.
     pub(super) named: usize,
+    /// That name and what it announces: texts repeat their names.
+    pub(super) known: Option<(&'t [u8], Option<Key>)>,
     /// How far random words were looked for.
     pub(super) reached: usize,
     pub(super) armour_end: Ahead,
     quotes: [Ahead; 3],
     bare: Ahead,
+    pub(super) at_sign: Ahead,
+    pub(super) url_end: Ahead,
     element: Ahead,
-    line: Ahead,
 }
 
 /// What is to be removed from a text, as it stands. `nested`: it was wrapped already, so do not unwrap again.
@@ -108,12 +108,14 @@ pub(super) fn scan(text: &[u8], nested: bool) -> Vec<Span> {
         spans: Vec::new(),
         floor: 0,
         named: 0,
+        known: None,
         reached: 0,
         armour_end: Ahead::default(),
         quotes: [Ahead::default(); 3],
         bare: Ahead::default(),
+        at_sign: Ahead::default(),
+        url_end: Ahead::default(),
         element: Ahead::default(),
-        line: Ahead::default(),
     };
     for hit in PREFILTER.literals.find_overlapping_iter(text) {
         scan.look(PREFILTER.signs[hit.pattern().as_usize()], hit.start(), hit.end());
@@ -185,21 +187,20 @@ impl Scan<'_> {
         self.bare.next(from, |from| (from..text.len()).find(|at| ends_bare(text, *at))).unwrap_or(text.len())
     }
 
+    /// The end of an element's text, or of a part of a multipart form.
     pub(super) fn element_end(&mut self, from: usize) -> usize {
         let text = self.text;
-        let multipart = from >= 2 && text[from - 1] == b'\n';
-        let found = self.element.next(from, |from| {
-            let sign = if multipart { b'\r' } else { b'<' };
-            memchr::memchr2(sign, b'<', &text[from..]).map(|len| from + len)
-        });
-        found.unwrap_or(text.len())
+        if from >= 2 && text[from - 1] == b'\n' && text[from - 2] != b'>' {
+            return self.line_end(from);
+        }
+        self.element.next(from, |from| memchr::memchr(b'<', &text[from..]).map(|len| from + len)).unwrap_or(text.len())
     }
 
-    /// The end of the line or of the quoted text that `from` is in.
+    /// The end of the line that `from` is in, not too far away.
     pub(super) fn line_end(&self, from: usize) -> usize {
         let text = self.text;
-        memchr::memchr3(b'\n', b'"', b'\r', &text[from..(from + 8192).min(text.len())])
-            .map_or_else(|| (from + 8192).min(text.len()), |len| from + len)
+        let stop = (from + 8192).min(text.len());
+        memchr::memchr2(b'\n', b'\r', &text[from..stop]).map_or(stop, |len| from + len)
     }
 }
 
@@ -208,8 +209,8 @@ fn is_escaped(text: &[u8], from: usize, at: usize) -> bool {
     text[from.max(at.saturating_sub(16))..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
 }
 
-/// A value without quotes ends at white space and quotes; at `&`, `;` and `,` only if another pair, or nothing, follows,
-/// because passwords contain them.
+/// A value without quotes ends at white space and quotes; at `&`, `;` and `,` only if another pair, or nothing,
+/// follows, because passwords contain them.
 fn ends_bare(text: &[u8], at: usize) -> bool {
     match text[at] {
         byte if byte.is_ascii_whitespace() => true,

@@ -1,7 +1,34 @@
 //! Small looks at bytes that several rules share.
 
-/// A token may begin here: nothing before it belongs to it. Escapes such as `%3D`, `\n` and `\u0022` end before it, though
-/// they end in letters or digits.
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A set of short words of ours, asked for every name: nobody else puts anything in, so the hash may be a quick one.
+pub(super) type WordSet = HashSet<&'static str, BuildHasherDefault<Fnv>>;
+
+/// Fowler, Noll and Vo's hash, 1a.
+pub(super) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A token may begin here: nothing before it belongs to it. Escapes such as `%3D`, `\n` and `\u0022` end before it,
+/// though they end in letters or digits.
 pub(super) fn is_start(text: &[u8], at: usize) -> bool {
     let before = &text[at.saturating_sub(6)..at];
     match before {
@@ -41,8 +68,7 @@ pub(super) fn skip_blanks(text: &[u8], at: usize, most: usize) -> usize {
 
 /// Whether `text` goes on with `word` at `at`, in any case.
 pub(super) fn goes_on(text: &[u8], at: usize, word: &str) -> bool {
-    text.get(at..at + word.len())
-        .is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Whether nothing but indentation or a list dash stands before `at` on its line.
@@ -60,7 +86,9 @@ pub(super) fn opens_line(text: &[u8], at: usize) -> bool {
 /// Whether the clause ends at `at`: the line, or a sign that begins another pair.
 pub(super) fn ends_clause(text: &[u8], at: usize) -> bool {
     match text.get(at) {
-        None | Some(b'\n' | b'\r' | b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b'|' | b'}' | b']' | b')') => true,
+        None | Some(b'\n' | b'\r' | b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b'|' | b'}' | b']' | b')') => {
+            true
+        }
         Some(b' ' | b'\t') => matches!(text.get(skip_blanks(text, at, 64)), None | Some(b'\n' | b'\r' | b'#')),
         Some(_) => false,
     }

@@ -27,11 +27,7 @@ const fn ends_url(byte: u8) -> bool {
 
 /// What stands for a password without being one.
 pub(super) fn is_no_password(secret: &[u8]) -> bool {
-    const ANY: Key = Key {
-        strength: Strength::Any,
-        kind: Kind::UrlPassword,
-        counts: false,
-    };
+    const ANY: Key = Key { strength: Strength::Any, kind: Kind::UrlPassword, counts: false };
     secret.starts_with(MARKER.as_bytes())
         || secret.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.'))
         || secret.starts_with(b"$")
@@ -40,13 +36,11 @@ pub(super) fn is_no_password(secret: &[u8]) -> bool {
 }
 
 /// The password in the userinfo of a URL whose `://` ends at `from`: its bytes, if there is one.
-pub(super) fn userinfo(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    let stop = (from + AUTHORITY).min(text.len());
-    let run = text[from..stop].iter().position(|b| ends_url(*b)).map_or(stop, |len| from + len);
+fn userinfo(text: &[u8], from: usize, run: usize) -> Option<(usize, usize)> {
     let strict = text[from..run].iter().position(|b| matches!(b, b'/' | b'?' | b'#')).map_or(run, |len| from + len);
     let colon = text[from..strict].iter().position(|b| *b == b':').map(|len| from + len);
     // userinfo may hold any sign unescaped; a port may not
-    let at = last_at(text, from, strict).or_else(|| {
+    let at = last_at(text, from, strict).map(|at| beyond(text, at, strict, run)).or_else(|| {
         let colon = colon?;
         let port = text[colon + 1..strict].iter().all(u8::is_ascii_digit);
         (!port && strict < run).then(|| last_at(text, from, run)).flatten()
@@ -62,6 +56,18 @@ pub(super) fn userinfo(text: &[u8], from: usize) -> Option<(usize, usize)> {
     }
 }
 
+/// A password with both `@` and `/` in it: what follows its first `@` is then no full host name, and what follows its
+/// last one is.
+fn beyond(text: &[u8], at: usize, strict: usize, run: usize) -> usize {
+    let full = |host: &[u8]| host.iter().any(|b| matches!(b, b'.' | b':')) || host == b"localhost";
+    let last = last_at(text, strict, run).filter(|_| !full(&text[at + 1..strict]));
+    last.filter(|last| {
+        let host = text[last + 1..run].iter().take_while(|b| !matches!(b, b'/' | b'?' | b'#')).count();
+        full(&text[last + 1..last + 1 + host])
+    })
+    .unwrap_or(at)
+}
+
 fn last_at(text: &[u8], from: usize, to: usize) -> Option<usize> {
     text[from..to].iter().rposition(|b| *b == b'@').map(|len| from + len)
 }
@@ -70,14 +76,26 @@ fn last_at(text: &[u8], from: usize, to: usize) -> Option<usize> {
 pub(super) fn kept(url: &str) -> Option<String> {
     let text = url.as_bytes();
     let from = memchr::memmem::find(text, b"://")? + 3;
-    let (start, end) = userinfo(text, from)?;
+    let run = from + text[from..].iter().take_while(|b| !ends_url(**b)).count();
+    let (start, end) = userinfo(text, from, run)?;
     Some([&url[..start], Kind::UrlPassword.marker(), &url[end..]].concat())
 }
 
 impl Scan<'_> {
     /// `://` ends at `from`.
     pub(super) fn url(&mut self, from: usize) {
-        if let Some((start, end)) = userinfo(self.text, from) {
+        let text = self.text;
+        // both are looked for once, however many URLs there are
+        let at = self.at_sign.next(from, |from| memchr::memchr(b'@', &text[from..]).map(|len| from + len));
+        let Some(at) = at.filter(|at| *at < from + AUTHORITY) else {
+            return;
+        };
+        let run = self.url_end.next(from, |from| text[from..].iter().position(|b| ends_url(*b)).map(|len| from + len));
+        let run = run.unwrap_or(text.len()).min(from + AUTHORITY);
+        if at >= run {
+            return;
+        }
+        if let Some((start, end)) = userinfo(text, from, run) {
             self.found(Span::new(start, end, Kind::UrlPassword));
         }
     }
@@ -85,10 +103,13 @@ impl Scan<'_> {
     /// The path after a hook's address.
     pub(super) fn hook(&mut self, from: usize) {
         let text = self.text;
-        let len = text[from..].iter().take_while(|b| !ends_url(**b) && !matches!(b, b')' | b',' | b';')).count();
-        let path = &text[from..from + len];
-        if len >= 8 && !path.starts_with(MARKER.as_bytes()) && path.iter().take(256).any(u8::is_ascii_digit) {
-            self.found(Span::new(from, from + len, Kind::Secret));
+        let path = |most: usize| {
+            text[from..].iter().take(most).take_while(|b| !ends_url(**b) && !matches!(b, b')' | b',' | b';')).count()
+        };
+        // decided by its beginning, so that a text of nothing but hooks is read once
+        let head = &text[from..from + path(64)];
+        if head.len() >= 8 && !head.starts_with(MARKER.as_bytes()) && head.iter().any(u8::is_ascii_digit) {
+            self.found(Span::new(from, from + path(usize::MAX), Kind::Secret));
         }
     }
 
@@ -96,7 +117,11 @@ impl Scan<'_> {
     pub(super) fn telegram(&mut self, at: usize) {
         let text = self.text;
         let digits = text[at.saturating_sub(17)..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
-        let tail = text[at + 1..].iter().take(64).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let tail = text[at + 1..]
+            .iter()
+            .take(64)
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+            .count();
         if (5..=16).contains(&digits) && (33..=38).contains(&tail) {
             self.found(Span::new(at - digits, at + 1 + tail, Kind::Token));
         }

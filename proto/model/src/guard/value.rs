@@ -1,13 +1,13 @@
 //! Is what follows a sensitive name the secret, or a word about it?
 //!
-//! "password: must be at least 8 characters", "token: expired" and "secret: none" name no secret. The shape of the value
-//! and the way it is written decide, because the words before it are the same.
+//! "password: must be at least 8 characters", "token: expired" and "secret: none" name no secret. The shape of the
+//! value and the way it is written decide, because the words before it are the same.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::entropy::{Shape, is_open, is_pointer, is_random_word, is_uuid};
+use super::entropy::{Shape, is_open, is_pointer, is_uuid};
 use super::keys::{Key, Strength};
+use super::text::WordSet;
 
 /// How a value is attached to its name, from the surest to the least sure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Form {
 }
 
 /// Words that describe a state or a type and are no secrets.
-static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static WORDS: LazyLock<WordSet> = LazyLock::new(|| {
     "a absent accepted active all allowed always any anonymous array auto autodetected basic bearer blank bool boolean \
      bytes cancelled changed char confirmed correct created default deleted denied digest disabled email empty enabled \
      error exists expired external fail failed failure false file filtered forbidden found generated hidden ignored \
@@ -39,7 +39,7 @@ static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 });
 
 /// Words of validation messages; people do not choose them for passphrases.
-static RULE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+static RULE_WORDS: LazyLock<WordSet> = LazyLock::new(|| {
     "must cannot can't required require requires invalid missing should expired least characters failed incorrect \
      not been too does was were please enter forgot forgotten reset changed least contain contains match matches \
      wrong need needs optional is are has have will updated rejected accepted unexpected only allowed valid muss \
@@ -48,25 +48,35 @@ static RULE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         .collect()
 });
 
+/// No more of a value is looked at.
+const LOOK: usize = 128;
+
 /// The judgement.
 pub(super) fn is_secret(key: Key, form: Form, value: &[u8]) -> bool {
     let value = value.trim_ascii();
+    // `key=key=…`: another pair, which is judged in its turn
+    let pair = value.iter().take(24).position(|b| *b == b'=').is_some_and(|at| at + 3 < value.len());
+    if pair && matches!(key.strength, Strength::Weak | Strength::Bare) {
+        return false;
+    }
     if is_placeholder(value) || (key.counts && is_count(value)) {
         return false;
     }
-    if value.contains(&b' ') {
-        return form == Form::Quoted && is_phrase(key, value);
+    if form == Form::Quoted && value.contains(&b' ') {
+        return is_phrase(key, value);
     }
-    if form != Form::Quoted && is_reference(value) {
+    if form != Form::Quoted && is_reference(value, key.strength == Strength::Any) {
         return false;
     }
+    // no form that ids or paths have is longer, and a hostile value is judged often
+    let value = &value[..value.len().min(LOOK)];
     let shape = Shape::of(value);
     match key.strength {
         Strength::Any => any(form, value, &shape),
         Strength::Named => named(form, value, &shape),
         Strength::Bare => bare(form, value, &shape),
         Strength::Session => session(value, &shape),
-        Strength::Weak => weak(form, value, &shape),
+        Strength::Weak => weak(form, value, &shape, !key.counts),
         Strength::Cookie => shape.looked >= 8 && (shape.machine_made() || shape.random()),
         Strength::Header => shape.machine_made() && !is_pointer(value),
     }
@@ -88,7 +98,8 @@ fn named(form: Form, value: &[u8], shape: &Shape) -> bool {
     if is_uuid(value) {
         return true;
     }
-    let telling = !(shape.wordy() && shape.strangeness() < 35) && !is_path(value);
+    let wordy = shape.wordy() && shape.strangeness() < 35;
+    let telling = !wordy && !is_path(value);
     match form {
         Form::Quoted | Form::Tight => telling || (value.len() >= 24 && !is_path(value) && !value.contains(&b'.')),
         Form::Line => telling && (shape.machine_made() || shape.all_hex()),
@@ -117,10 +128,14 @@ fn session(value: &[u8], shape: &Shape) -> bool {
         && ((mixed && shape.strangeness() >= 30) || shape.strangeness() >= 50)
 }
 
-fn weak(form: Form, value: &[u8], shape: &Shape) -> bool {
-    let hex = shape.all_hex() && matches!(value.len(), 32 | 40 | 64) && matches!(form, Form::Quoted | Form::Tight);
-    let plain = !is_open(value) && !is_path(value) && !value.contains(&b':') && !value.contains(&b'@');
-    plain && !is_public_key(value) && (hex || (shape.random() && !shape.all_hex()) || is_random_word(value))
+fn weak(form: Form, value: &[u8], shape: &Shape, digests: bool) -> bool {
+    let hex =
+        digests && shape.all_hex() && matches!(value.len(), 32 | 40 | 64) && matches!(form, Form::Quoted | Form::Tight);
+    (hex || (shape.random() && !shape.all_hex()))
+        && !is_open(value)
+        && !is_path(value)
+        && !value.iter().any(|b| matches!(b, b':' | b'@'))
+        && !is_public_key(value)
 }
 
 /// Several words in quotes: a passphrase if the name says so, and no sentence about one.
@@ -131,9 +146,7 @@ fn is_phrase(key: Key, value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else {
         return true;
     };
-    let sentence = text
-        .split([' ', ',', '.', '!', ':'])
-        .any(|word| RULE_WORDS.contains(word.to_lowercase().as_str()));
+    let sentence = text.split([' ', ',', '.', '!', ':']).any(|word| RULE_WORDS.contains(word.to_lowercase().as_str()));
     let foreign = text.chars().filter(|c| !c.is_ascii()).count() * 3 > text.chars().count();
     !sentence && !foreign && key.strength == Strength::Any
 }
@@ -178,16 +191,21 @@ fn is_count(value: &[u8]) -> bool {
 }
 
 /// Code or a template that stands for a value: `$PASSWORD`, `config.password`, `getToken()`, `env[`.
-fn is_reference(value: &[u8]) -> bool {
+fn is_reference(value: &[u8], chosen: bool) -> bool {
     let (Some(first), Some(last)) = (value.first(), value.last()) else {
         return false;
     };
     let body = &value[1..value.len().min(64)];
     let name = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'-'));
     let dotted = value.len() <= 64 && value.contains(&b'.') && name(value) && Shape::of(value).strangeness() < 35;
-    (matches!(first, b'$' | b'%' | b'@' | b':' | b'&' | b'#') && !body.is_empty() && name(body.strip_suffix(b"%").unwrap_or(body)))
+    (matches!(first, b'$' | b'%' | b'@' | b':' | b'&' | b'#')
+        && !body.is_empty()
+        && name(body.strip_suffix(b"%").unwrap_or(body)))
         || matches!(last, b'(' | b'[' | b'{')
-        || (value.contains(&b'(') && name(&value[..value.iter().position(|b| *b == b'(').unwrap_or(0)]))
+        || value.iter().take(64).position(|b| matches!(b, b'(' | b'{')).is_some_and(|open| {
+            // people put brackets into passwords; a call or a dump closes them or goes on after a space
+            open > 0 && name(&value[..open]) && (!chosen || matches!(last, b')' | b'}'))
+        })
         || dotted
 }
 
@@ -200,8 +218,8 @@ fn plain_word(value: &[u8]) -> bool {
 fn is_path(value: &[u8]) -> bool {
     let slashes = value.iter().take(64).filter(|b| matches!(b, b'/' | b'\\')).count();
     let rooted = matches!(value, [b'/', ..] | [b'~', b'/', ..] | [b'.', b'/', ..] | [_, b':', b'\\', ..]);
-    let natural = slashes > 0 && Shape::of(value).strangeness() < 35;
-    (rooted && natural) || (slashes >= 2 && natural) || value.windows(3).take(16).any(|w| w == b"://")
+    let natural = slashes > usize::from(!rooted) && Shape::of(value).strangeness() < 35;
+    (natural && (rooted || slashes >= 2)) || value.windows(3).take(16).any(|w| w == b"://")
 }
 
 /// Public keys and certificates are published on purpose.

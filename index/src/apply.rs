@@ -1,0 +1,139 @@
+//! The one thread that brings the log's entries into the days, and the checkpoint behind them. Doing the same again changes
+//! nothing: that is what a replay after a crash is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use system_log_model::OrgId;
+use system_log_model::clock::Day;
+
+use crate::entry::Stored;
+use crate::error::MaintainError;
+use crate::log::segment;
+use crate::memory::Batch;
+use crate::shared::Shared;
+
+/// More events in one round while there is a backlog: a backfill spread over many days pays for each day's commit.
+const BACKLOG_FACTOR: usize = 4;
+/// After a failure it is tried again so much later.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the applier is told.
+pub(crate) enum Command {
+    /// There is something new.
+    Wake,
+    /// Apply everything, then answer.
+    Flush(crossbeam_channel::Sender<Result<(), MaintainError>>),
+    /// Stop; apply everything first or leave it to the next start.
+    Stop {
+        /// Apply first.
+        flush: bool,
+    },
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
+    let mut failed_at: Option<Instant> = None;
+    loop {
+        match wait(shared, commands, failed_at) {
+            Some(Command::Stop { flush }) => {
+                if flush {
+                    note(shared, apply_all(shared));
+                }
+                return;
+            }
+            Some(Command::Flush(reply)) => {
+                let done = apply_all(shared);
+                let message = done.as_ref().err().map(ToString::to_string);
+                failed_at = message.is_some().then(Instant::now);
+                *shared.apply_error.lock() = message;
+                let _gone = reply.send(done);
+            }
+            Some(Command::Wake) => {}
+            None => {
+                let is_fine = note(shared, apply_some(shared));
+                failed_at = (!is_fine).then(Instant::now);
+            }
+        }
+    }
+}
+
+/// The next command, or `None` when it is time to apply.
+fn wait(shared: &Shared, commands: &Receiver<Command>, failed_at: Option<Instant>) -> Option<Command> {
+    let (events, since) = shared.memory.waiting();
+    let limits = &shared.limits;
+    let stop = Command::Stop { flush: false };
+    let Some(since) = since else {
+        return Some(commands.recv().unwrap_or(stop));
+    };
+    let is_many = events >= limits.apply_events || events * 2 >= limits.pending_records;
+    let due = match failed_at {
+        Some(at) => at + RETRY,
+        None if is_many => Instant::now(),
+        None => since + limits.apply_interval,
+    };
+    match commands.recv_deadline(due) {
+        Ok(command) => Some(command),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => Some(stop),
+    }
+}
+
+fn note(shared: &Shared, done: Result<(), MaintainError>) -> bool {
+    if let Err(error) = &done {
+        tracing::error!(%error, "the log could not be applied; it is tried again");
+    }
+    *shared.apply_error.lock() = done.as_ref().err().map(ToString::to_string);
+    done.is_ok()
+}
+
+fn apply_all(shared: &Shared) -> Result<(), MaintainError> {
+    let until = shared.memory.visible();
+    while shared.memory.applied() < until {
+        apply_some(shared)?;
+    }
+    Ok(())
+}
+
+/// One round: a prefix of what waits.
+fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
+    let batches = shared.memory.oldest(shared.limits.apply_events * BACKLOG_FACTOR);
+    let Some(last) = batches.last().map(|batch| batch.last) else {
+        return Ok(());
+    };
+    let applied = shared.memory.applied();
+    for (day, events) in by_day(&batches) {
+        let failed = |source| MaintainError::Day { day, source };
+        let handle = shared.days.get_or_make(day, applied).map_err(failed)?;
+        handle.apply(&events).map_err(failed)?;
+        shared.days.wrote(day);
+    }
+    let changes = batches.iter().flat_map(|b| &b.changes).map(|(_, c)| c);
+    let keys = batches.iter().flat_map(|batch| &batch.keys);
+    shared.meta.apply(changes, keys).map_err(MaintainError::Meta)?;
+    shared.checkpoint.store(last).map_err(MaintainError::io(&shared.directory))?;
+    // From here on readers take these rows from the days, which all have them now.
+    shared.memory.advance(last);
+    let used = batches.iter().flat_map(|b| &b.keys).map(|(key, _)| key);
+    shared.keys.forget(used, last);
+    shared.letters.forget(last);
+    for batch in &batches {
+        shared.load.give(batch.records(), batch.bytes);
+    }
+    let log = shared.log_directory();
+    segment::drop_below(&log, last).map_err(MaintainError::io(&log))?;
+    Ok(())
+}
+
+/// Events by day and organisation, ascending in each.
+fn by_day(batches: &[Arc<Batch>]) -> BTreeMap<Day, Vec<(OrgId, Vec<Arc<Stored>>)>> {
+    let mut days: BTreeMap<Day, BTreeMap<&OrgId, Vec<Arc<Stored>>>> = BTreeMap::new();
+    for stored in batches.iter().flat_map(|batch| &batch.events) {
+        let day = days.entry(stored.id.day).or_default();
+        day.entry(&stored.event.org).or_default().push(stored.clone());
+    }
+    let owned = |orgs: BTreeMap<&OrgId, Vec<Arc<Stored>>>| orgs.into_iter().map(|(o, e)| (o.clone(), e)).collect();
+    days.into_iter().map(|(day, o)| (day, owned(o))).collect()
+}

@@ -1,0 +1,129 @@
+//! A day's chunks in a key-value engine: `organisation 0 first-sequence`, and under a key of its own what the day holds.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use system_log_model::{Event, OrgId};
+
+use super::{DayError, Extent};
+use crate::chunk::{Chunk, MAX_ROWS, TARGET_BYTES, pack};
+use crate::engine::{Engine, Write};
+use crate::entry::Stored;
+
+/// No organisation's id begins with a zero byte.
+const NOTE: &[u8] = b"\0extent";
+/// A last chunk that is larger is left alone: filling it would split it.
+const WORTH_FILLING: usize = TARGET_BYTES * 3 / 4;
+
+/// The chunks of one day.
+pub(crate) struct DayChunks {
+    engine: Box<dyn Engine>,
+    extent: Mutex<Extent>,
+}
+
+fn key(org: &OrgId, first: u64) -> Vec<u8> {
+    let mut key = prefix(org);
+    key.extend_from_slice(&first.to_be_bytes());
+    key
+}
+
+fn prefix(org: &OrgId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(org.as_str().len() + 9);
+    key.extend_from_slice(org.as_str().as_bytes());
+    key.push(0);
+    key
+}
+
+/// Organisation and first sequence of a chunk's key.
+pub(crate) fn read_key(key: &[u8]) -> Option<(&str, u64)> {
+    let (org, first) = key.split_last_chunk::<8>()?;
+    let org = std::str::from_utf8(org.strip_suffix(&[0])?).ok()?;
+    Some((org, u64::from_be_bytes(*first)))
+}
+
+impl DayChunks {
+    pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, DayError> {
+        let extent = match engine.get(NOTE)? {
+            None => Extent::default(),
+            Some(bytes) => {
+                let (last, rows) = bytes.split_first_chunk::<8>().ok_or(DayError::Note)?;
+                let rows = rows.first_chunk::<8>().ok_or(DayError::Note)?;
+                Extent { last: u64::from_be_bytes(*last), rows: u64::from_be_bytes(*rows) }
+            }
+        };
+        Ok(Self { engine, extent: Mutex::new(extent) })
+    }
+
+    pub(crate) fn extent(&self) -> Extent {
+        *self.extent.lock()
+    }
+
+    /// The chunk that would hold a sequence of an organisation; the caller looks whether it does.
+    pub(crate) fn chunk_at(&self, org: &OrgId, sequence: u64) -> Result<Option<Chunk>, DayError> {
+        let found = self.engine.at_or_before(&key(org, sequence))?;
+        match found {
+            Some((key, value)) if key.starts_with(&prefix(org)) => parse(&key, value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Every chunk of every organisation in key order; a damaged one is an error among them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Result<Chunk, DayError>> {
+        self.engine.scan(&[], None).filter_map(|found| match found {
+            Ok((key, _)) if key == NOTE => None,
+            Ok((key, value)) => Some(parse(&key, value)),
+            Err(error) => Some(Err(error.into())),
+        })
+    }
+
+    /// Adds ascending events of each organisation and syncs. What is there already is stepped over.
+    pub(crate) fn append(&self, events: &[(OrgId, Vec<Arc<Stored>>)]) -> Result<(), DayError> {
+        let mut writes: Vec<Write> = Vec::new();
+        let mut extent = self.extent();
+        for (org, events) in events {
+            let last_chunk = self.chunk_at(org, u64::MAX)?;
+            let above = last_chunk.as_ref().map_or(0, |chunk| chunk.last);
+            let fresh = events.partition_point(|stored| stored.id.sequence.0 <= above);
+            let fresh = &events[fresh..];
+            let Some(newest) = fresh.last() else { continue };
+            extent.last = extent.last.max(newest.id.sequence.0);
+            extent.rows += fresh.len() as u64;
+            let fillable = last_chunk.filter(|chunk| chunk.rows < MAX_ROWS && chunk.size() < WORTH_FILLING);
+            let (before, sequences) = match fillable {
+                Some(chunk) => read_rows(org, &chunk)?,
+                None => (Vec::new(), Vec::new()),
+            };
+            let rows: Vec<(u64, &Event)> =
+                sequences.into_iter().zip(&before).chain(fresh.iter().map(|s| (s.id.sequence.0, &s.event))).collect();
+            let packed = pack(org, &rows).map_err(DayError::Pack)?;
+            writes.extend(packed.into_iter().map(|(f, c)| (key(org, f), Some(c))));
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut note = extent.last.to_be_bytes().to_vec();
+        note.extend_from_slice(&extent.rows.to_be_bytes());
+        writes.push((NOTE.to_vec(), Some(note)));
+        self.engine.write(writes)?;
+        self.engine.sync()?;
+        *self.extent.lock() = extent;
+        Ok(())
+    }
+}
+
+/// Rows of a chunk with their sequences.
+fn read_rows(org: &OrgId, chunk: &Chunk) -> Result<(Vec<Event>, Vec<u64>), DayError> {
+    let damaged = |source| DayError::Chunk { org: org.to_string(), first: chunk.first, source };
+    Ok((chunk.events().map_err(damaged)?, chunk.sequences().map_err(damaged)?))
+}
+
+fn parse(key: &[u8], value: Vec<u8>) -> Result<Chunk, DayError> {
+    let (org, first) = read_key(key).ok_or(DayError::Note)?;
+    let damaged = |source| DayError::Chunk { org: org.to_owned(), first, source };
+    let chunk = Chunk::parse(value).map_err(damaged)?;
+    // A whole chunk under another's key must not become another organisation's rows (S4).
+    if chunk.org.as_str() != org || chunk.first != first {
+        return Err(damaged(crate::chunk::ChunkError::Magic));
+    }
+    Ok(chunk)
+}

@@ -1,0 +1,94 @@
+//! sled 0.34.7, with what it lacks: a sync that reaches the disk, and panics at open turned into errors.
+//!
+//! Its own `flush` ends in `sync_file_range` on Linux, so the data file is synced here as well, through a handle of our own:
+//! the kernel reports a lost write once for each handle, and sled's only logs it. Values above 128 KiB are files of their own
+//! that sled never syncs; ours are smaller, but one giant event may make one.
+
+use std::fs::{self, File};
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::{Engine, EngineError, Pair, Pairs, Write};
+
+/// sled collects garbage only in its flusher, so it stays on; what is written is synced by us, so it may be slow.
+const FLUSHER_MS: u64 = 5_000;
+
+/// One sled directory.
+pub(crate) struct SledEngine {
+    db: sled::Db,
+    data: File,
+    directory: PathBuf,
+}
+
+impl SledEngine {
+    /// Opens or makes a directory. Damage is an error, whatever sled itself makes of it.
+    pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, EngineError> {
+        let config = sled::Config::new().path(directory).cache_capacity(cache).flush_every_ms(Some(FLUSHER_MS));
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let db = opened.map_err(|panic| EngineError::Panicked(panic_text(&*panic)))??;
+        let path = directory.join("db");
+        let data = File::open(&path).map_err(EngineError::io(&path))?;
+        File::open(directory).and_then(|dir| dir.sync_all()).map_err(EngineError::io(directory))?;
+        Ok(Self { db, data, directory: directory.to_owned() })
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("without a message").to_owned()
+}
+
+fn pair((key, value): (sled::IVec, sled::IVec)) -> Pair {
+    (key.to_vec(), value.to_vec())
+}
+
+impl Engine for SledEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.db.get(key)?.map(|value| value.to_vec()))
+    }
+
+    fn at_or_before(&self, key: &[u8]) -> Result<Option<Pair>, EngineError> {
+        let up_to = (Bound::<&[u8]>::Unbounded, Bound::Included(key));
+        let last = self.db.range::<&[u8], _>(up_to).next_back();
+        Ok(last.transpose()?.map(pair))
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>) -> Pairs<'_> {
+        let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let prefix = prefix.to_vec();
+        let range = self.db.range::<&[u8], _>((from, Bound::Unbounded));
+        let is_ours = move |found: &sled::Result<(sled::IVec, sled::IVec)>| {
+            found.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix))
+        };
+        Box::new(range.take_while(is_ours).map(|found| Ok(pair(found?))))
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Result<(), EngineError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        Ok(self.db.apply_batch(batch)?)
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        self.db.flush()?;
+        let path = self.directory.join("db");
+        self.data.sync_data().map_err(EngineError::io(&path))?;
+        let blobs = self.directory.join("blobs");
+        let Ok(entries) = fs::read_dir(&blobs) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            // A blob may be collected under our hands; then it is not needed either.
+            if let Ok(blob) = File::open(entry.path()) {
+                blob.sync_data().map_err(EngineError::io(&entry.path()))?;
+            }
+        }
+        File::open(&blobs).and_then(|dir| dir.sync_all()).map_err(EngineError::io(&blobs))
+    }
+}

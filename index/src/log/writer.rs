@@ -1,0 +1,228 @@
+//! The one thread that writes the log: it drains the queue, looks for duplicates, gives out sequences, writes one frame, syncs
+//! once, makes it visible, and only then answers. After a failed write or sync it never touches the file again: what the
+//! kernel then holds is unknown, and a second sync would lie.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use system_log_model::{Event, Timestamp};
+use tokio::sync::oneshot;
+
+use super::frame;
+use super::record::{self, Record};
+use super::segment::{self, Sink};
+use crate::apply::Command;
+use crate::dedupe::{KeyHash, Remembered};
+use crate::entry::{Appended, Change};
+use crate::error::{AppendError, Unavailable};
+use crate::memory::Batch;
+use crate::shared::{Shared, batch_of};
+
+/// A frame is closed when it holds so much: large enough for any throughput, small enough to answer soon.
+const FRAME_BYTES: usize = 4 << 20;
+
+/// A group, encoded by its caller so that the one writer need not.
+pub(crate) struct EncodedGroup {
+    pub(crate) key: Option<KeyHash>,
+    pub(crate) received: Timestamp,
+    pub(crate) events: Vec<Event>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What waits in the queue.
+pub(crate) enum Request {
+    Append { groups: Vec<EncodedGroup>, size: Size, reply: oneshot::Sender<Result<Vec<Appended>, AppendError>> },
+    Change { changes: Vec<(Change, Vec<u8>)>, size: Size, reply: oneshot::Sender<Result<Vec<bool>, AppendError>> },
+}
+
+/// What a request counts against the bounds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Size {
+    pub(crate) records: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Opens the file that begins with a sequence.
+pub(crate) type OpenSink = Box<dyn FnMut(u64) -> io::Result<Box<dyn Sink>> + Send>;
+
+/// The writer and where it stands.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) requests: Receiver<Request>,
+    pub(crate) applier: Sender<Command>,
+    pub(crate) open: OpenSink,
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) next: u64,
+    pub(crate) written: u64,
+}
+
+/// A frame in the making.
+#[derive(Default)]
+struct Draft {
+    raw: Vec<u8>,
+    records: Vec<Record>,
+    /// Keys used in this very frame.
+    keys: HashMap<KeyHash, Remembered>,
+    span: u64,
+    /// What its requests count, and what of it goes into the frame: duplicates do not.
+    size: Size,
+    kept: Size,
+    appends: Vec<(oneshot::Sender<Result<Vec<Appended>, AppendError>>, Vec<Appended>)>,
+    /// Each with how many of the frame's changes are its own.
+    changes: Vec<(oneshot::Sender<Result<Vec<bool>, AppendError>>, usize)>,
+}
+
+impl Writer {
+    /// Runs until every sender of requests is gone.
+    pub(crate) fn run(mut self) {
+        while let Ok(request) = self.requests.recv() {
+            let mut draft = Draft::default();
+            self.take(&mut draft, request);
+            while draft.raw.len() < FRAME_BYTES {
+                match self.requests.try_recv() {
+                    Ok(request) => self.take(&mut draft, request),
+                    Err(_) => break,
+                }
+            }
+            self.commit(draft);
+        }
+    }
+
+    fn take(&self, draft: &mut Draft, request: Request) {
+        match request {
+            Request::Append { groups, size, reply } => match self.duplicates(draft, &groups) {
+                Ok(known) => {
+                    draft.count(size);
+                    let appended =
+                        groups.into_iter().zip(known).map(|(group, known)| self.group(draft, group, known)).collect();
+                    draft.appends.push((reply, appended));
+                }
+                Err(error) => {
+                    self.shared.load.give(size.records, size.bytes);
+                    let _gone = reply.send(Err(error));
+                }
+            },
+            Request::Change { changes, size, reply } => {
+                draft.count(size);
+                draft.keep(size);
+                draft.changes.push((reply, changes.len()));
+                for (change, bytes) in changes {
+                    draft.push(Record::Change(change), &bytes);
+                }
+            }
+        }
+    }
+
+    /// Looks every key up before anything of the request is taken, so that a failure refuses the whole request.
+    fn duplicates(&self, draft: &Draft, groups: &[EncodedGroup]) -> Result<Vec<Option<Remembered>>, AppendError> {
+        let now = self.shared.clock.now();
+        let known = |group: &EncodedGroup| {
+            let Some(key) = group.key else {
+                return Ok(None);
+            };
+            let pending = draft.keys.get(&key).cloned();
+            let pending = pending.or_else(|| self.shared.keys.get(&key));
+            let known = match pending {
+                Some(pending) => Some(pending),
+                None => self.shared.meta.remembered(&key).map_err(|error| {
+                    tracing::error!(%error, "keys cannot be looked up");
+                    AppendError::Unavailable(Unavailable::Keys)
+                })?,
+            };
+            Ok(known.filter(|known| !known.is_expired(now)))
+        };
+        groups.iter().map(known).collect()
+    }
+
+    fn group(&self, draft: &mut Draft, group: EncodedGroup, known: Option<Remembered>) -> Appended {
+        // A twin may stand earlier in this very request.
+        let twin = group.key.and_then(|key| draft.keys.get(&key));
+        if let Some(known) = known.as_ref().or(twin) {
+            return Appended::Duplicate(known.ids());
+        }
+        let remembered = Remembered {
+            received: group.received,
+            first: self.next + draft.span,
+            days: group.events.iter().map(|e| e.occurred_at.day()).collect(),
+        };
+        let ids = remembered.ids();
+        if let Some(key) = group.key {
+            draft.keys.insert(key, remembered);
+        }
+        draft.keep(Size { records: group.events.len(), bytes: group.bytes.len() });
+        let record = Record::Events { key: group.key, received: group.received, events: group.events };
+        draft.push(record, &group.bytes);
+        Appended::Stored(ids)
+    }
+
+    fn commit(&mut self, mut draft: Draft) {
+        if let Some(why) = self.shared.unavailable_to_write() {
+            return self.refuse(draft, why);
+        }
+        let records = std::mem::take(&mut draft.records);
+        let mut found = Vec::new();
+        if !records.is_empty() {
+            if let Err(error) = self.write(&draft) {
+                tracing::error!(%error, "the log is poisoned: a write failed");
+                let why: Arc<str> = error.to_string().into();
+                let _already = self.shared.poison.set(why.clone());
+                return self.refuse(draft, Unavailable::Poisoned(why));
+            }
+            let batch: Batch = batch_of(self.next, records, draft.kept.bytes);
+            self.next = batch.last + 1;
+            found = self.shared.publish(batch);
+            // When its queue is full the applier is awake anyway.
+            let _full = self.applier.try_send(Command::Wake);
+        }
+        self.shared.load.give(draft.size.records - draft.kept.records, draft.size.bytes - draft.kept.bytes);
+        for (reply, appended) in draft.appends {
+            let _gone = reply.send(Ok(appended));
+        }
+        let mut found = found.into_iter();
+        for (reply, count) in draft.changes {
+            let _gone = reply.send(Ok(found.by_ref().take(count).collect()));
+        }
+    }
+
+    fn write(&mut self, draft: &Draft) -> io::Result<()> {
+        if self.written >= self.shared.limits.segment_bytes {
+            self.sink = (self.open)(self.next)?;
+            self.written = segment::HEADER.len() as u64;
+        }
+        let bytes = frame::encode(self.next, draft.span, &draft.raw)?;
+        self.sink.write(&bytes)?;
+        self.sink.sync()?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn refuse(&self, draft: Draft, why: Unavailable) {
+        self.shared.load.give(draft.size.records, draft.size.bytes);
+        for (reply, _) in draft.appends {
+            let _gone = reply.send(Err(AppendError::Unavailable(why.clone())));
+        }
+        for (reply, _) in draft.changes {
+            let _gone = reply.send(Err(AppendError::Unavailable(why.clone())));
+        }
+    }
+}
+
+impl Draft {
+    const fn count(&mut self, size: Size) {
+        self.size.records += size.records;
+        self.size.bytes += size.bytes;
+    }
+
+    const fn keep(&mut self, size: Size) {
+        self.kept.records += size.records;
+        self.kept.bytes += size.bytes;
+    }
+
+    fn push(&mut self, record: Record, bytes: &[u8]) {
+        self.span += record.span();
+        record::push(&mut self.raw, bytes);
+        self.records.push(record);
+    }
+}

@@ -1,0 +1,298 @@
+//! Pages: the first so many rows behind a cursor in any order, in memory bounded by the page, not by the answer.
+//!
+//! By time the days are walked in order and the walk ends when the page is full. By any other column every row's key is
+//! looked at and the best are kept. Either way memory is merged in last, because the days below it are already exact.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use system_log_model::clock::Day;
+use system_log_model::column::TableColumn;
+use system_log_model::order::SortKey;
+use system_log_model::{Direction as Towards, EventId, OrderBy, Query, Sequence};
+
+use crate::chunk::Column;
+use crate::day::{By, Hit};
+use crate::entry::{Snapshot, Stored};
+use crate::error::ReadError;
+use crate::plan::{Go, Plan, instant};
+use crate::shared::Shared;
+
+/// A place in an order: behind this row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The row's key in the sorted column.
+    pub key: SortKey,
+    /// The row's sequence.
+    pub sequence: Sequence,
+}
+
+/// Which rows beside the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Those behind it; without a cursor the first ones.
+    Next,
+    /// Those before it; without a cursor the last ones.
+    Previous,
+}
+
+/// Which page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The moment the first page was made at: later events are in no page.
+    pub snapshot: Snapshot,
+    /// Where the last page ended, or the next one began.
+    pub cursor: Option<Cursor>,
+    /// Which way from there.
+    pub direction: Direction,
+    /// Rows, at least one.
+    pub limit: usize,
+}
+
+/// A page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// In the order of the question, whichever way the page was reached.
+    pub rows: Vec<Stored>,
+    /// Whether there are more rows in the direction that was asked for.
+    pub has_more: bool,
+}
+
+/// An order and a way to walk it. Not [`OrderBy::reversed`], which keeps absent values last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walk {
+    order: OrderBy,
+    is_backwards: bool,
+}
+
+/// A row that was chosen, not read yet unless it was in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub(crate) key: SortKey,
+    pub(crate) sequence: Sequence,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Memory(Arc<Stored>),
+    Day(Day),
+}
+
+impl Walk {
+    pub(crate) const fn new(order: OrderBy, direction: Direction) -> Self {
+        Self { order, is_backwards: matches!(direction, Direction::Previous) }
+    }
+
+    fn compare(self, a: (&SortKey, Sequence), b: (&SortKey, Sequence)) -> Ordering {
+        let ordering = self.order.compare(a, b);
+        if self.is_backwards { ordering.reverse() } else { ordering }
+    }
+
+    /// How a walk by time goes.
+    const fn by_time(self) -> By {
+        match (self.order.direction, self.is_backwards) {
+            (Towards::Ascending, false) | (Towards::Descending, true) => By::TimeUp,
+            (Towards::Ascending, true) | (Towards::Descending, false) => By::TimeDown,
+        }
+    }
+}
+
+/// The best rows seen so far, in little more memory than they need.
+struct Best {
+    walk: Walk,
+    limit: usize,
+    rows: Vec<Chosen>,
+    /// Rows not before this one are of no use any more.
+    worst: Option<(SortKey, Sequence)>,
+}
+
+impl Best {
+    fn push(&mut self, row: Chosen) {
+        let place = (&row.key, row.sequence);
+        let is_useless = |worst: &(SortKey, Sequence)| self.walk.compare(place, (&worst.0, worst.1)) != Ordering::Less;
+        if self.worst.as_ref().is_some_and(is_useless) {
+            return;
+        }
+        self.rows.push(row);
+        if self.rows.len() >= 2 * self.limit {
+            self.cut();
+            self.worst = self.rows.last().map(|row| (row.key.clone(), row.sequence));
+        }
+    }
+
+    fn cut(&mut self) {
+        let walk = self.walk;
+        self.rows.sort_unstable_by(|a, b| walk.compare((&a.key, a.sequence), (&b.key, b.sequence)));
+        self.rows.truncate(self.limit);
+    }
+}
+
+/// The column of a chunk that a sorted column is computed from.
+const fn column_of(column: TableColumn) -> Column {
+    match column {
+        TableColumn::OccurredAt => Column::Time,
+        TableColumn::Type => Column::Kind,
+        TableColumn::Category | TableColumn::Severity => Column::Flags,
+        TableColumn::Message => Column::Message,
+        TableColumn::Recipient => Column::Recipient,
+        TableColumn::Subject => Column::Subject,
+        TableColumn::Actor => Column::Actor,
+        TableColumn::Model | TableColumn::TotalTokens | TableColumn::Cost | TableColumn::Latency => Column::Ai,
+    }
+}
+
+/// The first `limit` rows behind a cursor, in the order they are walked.
+pub(crate) fn select(
+    plan: &Plan<'_>,
+    walk: Walk,
+    cursor: Option<&Cursor>,
+    limit: usize,
+) -> Result<Vec<Chosen>, ReadError> {
+    let mut best = Best { walk, limit: limit.max(1), rows: Vec::new(), worst: None };
+    if walk.order.column == TableColumn::OccurredAt {
+        by_time(plan, walk, cursor, &mut best)?;
+    } else {
+        by_key(plan, walk, cursor, &mut best)?;
+    }
+    for stored in plan.in_memory() {
+        let row = Chosen {
+            key: walk.order.column.key(&stored.event),
+            sequence: stored.id.sequence,
+            place: Place::Memory(stored.clone()),
+        };
+        if is_behind(walk, cursor, &row) {
+            best.push(row);
+        }
+    }
+    best.cut();
+    Ok(best.rows)
+}
+
+fn is_behind(walk: Walk, cursor: Option<&Cursor>, row: &Chosen) -> bool {
+    cursor.is_none_or(|cursor| {
+        walk.compare((&row.key, row.sequence), (&cursor.key, cursor.sequence)) == Ordering::Greater
+    })
+}
+
+fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best) -> Result<(), ReadError> {
+    let after = match cursor {
+        None => None,
+        Some(Cursor { key: SortKey::Number(time), sequence }) => Some(Hit { time: *time, sequence: sequence.0 }),
+        Some(_) => return Err(ReadError::Cursor),
+    };
+    let by = walk.by_time();
+    let mut days = plan.days();
+    if by == By::TimeDown {
+        days.reverse();
+    }
+    let cursor_day = after.map(|hit| instant(hit).day());
+    for day in days {
+        let is_passed = cursor_day.is_some_and(|at| match by {
+            By::TimeDown => day > at,
+            By::TimeUp | By::Sequence => day < at,
+        });
+        let missing = best.limit - best.rows.len();
+        if is_passed {
+            continue;
+        }
+        if missing == 0 {
+            break;
+        }
+        let Some(open) = plan.open(day)? else {
+            continue;
+        };
+        // Rows come in walking order, so they are put behind each other without being compared.
+        for hit in open.first(by, after, missing)? {
+            best.rows.push(Chosen {
+                key: TableColumn::time_key(instant(hit)),
+                sequence: Sequence(hit.sequence),
+                place: Place::Day(day),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best) -> Result<(), ReadError> {
+    let column = walk.order.column;
+    for day in plan.days() {
+        let Some(open) = plan.open(day)? else {
+            continue;
+        };
+        let mut reader = open.reader();
+        open.each(&mut reader, By::Sequence, None, |reader, hit| {
+            let located = reader.locate(hit.sequence).map_err(open.failed())?;
+            let (chunk, at) = located.ok_or_else(|| open.missing(hit.sequence))?;
+            let events = chunk.only(column_of(column)).map_err(open.failed())?;
+            let event = events.get(at).ok_or_else(|| open.missing(hit.sequence))?;
+            let row = Chosen { key: column.key(event), sequence: Sequence(hit.sequence), place: Place::Day(day) };
+            if is_behind(walk, cursor, &row) {
+                best.push(row);
+            }
+            Ok(Go::On)
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads chosen rows, in the order they are given.
+pub(crate) fn fetch(shared: &Shared, query: &Query, chosen: &[Chosen]) -> Result<Vec<Stored>, ReadError> {
+    let mut rows: Vec<Option<Stored>> = vec![None; chosen.len()];
+    let mut by_day: BTreeMap<Day, Vec<(Sequence, usize)>> = BTreeMap::new();
+    for (at, row) in chosen.iter().enumerate() {
+        match &row.place {
+            Place::Memory(stored) => rows[at] = Some(Stored::clone(stored)),
+            Place::Day(day) => by_day.entry(*day).or_default().push((row.sequence, at)),
+        }
+    }
+    for (day, mut wanted) in by_day {
+        // By sequence, so that each chunk is unpacked once.
+        wanted.sort_unstable();
+        let failed = |source| ReadError::Day { day, source };
+        let applied = shared.memory.applied();
+        // A day that was swept away between choosing and reading is beyond the retention.
+        let Some(handle) = shared.days.get(day, applied).map_err(failed)? else {
+            continue;
+        };
+        let mut reader = crate::day::OrgReader::new(&handle.chunks, &query.org);
+        for (sequence, at) in wanted {
+            let missing = || failed(crate::day::DayError::Missing(sequence.0));
+            let located = reader.locate(sequence.0).map_err(failed)?;
+            let (chunk, row) = located.ok_or_else(missing)?;
+            let event = chunk.events().map_err(failed)?.get(row);
+            let id = EventId { sequence, day };
+            rows[at] = Some(Stored { id, event: event.ok_or_else(missing)?.clone() });
+        }
+    }
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// A page.
+pub(crate) fn page(shared: &Shared, query: &Query, request: &PageRequest) -> Result<Page, ReadError> {
+    let walk = Walk::new(query.order, request.direction);
+    let limit = request.limit.max(1);
+    let plan = Plan::new(shared, query, request.snapshot);
+    let mut chosen = select(&plan, walk, request.cursor.as_ref(), limit + 1)?;
+    let has_more = chosen.len() > limit;
+    chosen.truncate(limit);
+    if request.direction == Direction::Previous {
+        chosen.reverse();
+    }
+    let rows = fetch(shared, query, &chosen)?;
+    Ok(Page { rows, has_more })
+}
+
+/// How many rows a question has at a moment.
+pub(crate) fn count(shared: &Shared, query: &Query, snapshot: Snapshot) -> Result<u64, ReadError> {
+    let plan = Plan::new(shared, query, snapshot);
+    let mut count = plan.in_memory().count() as u64;
+    for day in plan.days() {
+        if let Some(open) = plan.open(day)? {
+            count += open.count()?;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,178 @@
+//! Where the rows of an answer can be: which days, in which order, up to which sequence, and what of memory.
+
+use std::sync::Arc;
+
+use system_log_model::clock::Day;
+use system_log_model::{Query, Timestamp};
+
+use crate::day::{Bounds, By, Conditions, DayHandle, Hit, OrgReader, Prepared};
+use crate::entry::{Snapshot, Stored};
+use crate::error::ReadError;
+use crate::memory::Captured;
+use crate::shared::Shared;
+use crate::verdict::Verdict;
+
+/// Candidates whose texts are looked at in one go: bounds the memory of a question at 2 MB, whatever it finds.
+const CANDIDATES: usize = 65_536;
+
+/// A question at one moment.
+pub(crate) struct Plan<'q> {
+    shared: &'q Shared,
+    pub(crate) query: &'q Query,
+    snapshot: u64,
+    captured: Captured,
+    verdict: Verdict<'q>,
+}
+
+/// What to do after a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Go {
+    On,
+    Stop,
+}
+
+impl<'q> Plan<'q> {
+    pub(crate) fn new(shared: &'q Shared, query: &'q Query, snapshot: Snapshot) -> Self {
+        // Memory and the applied position are captured before any day is looked at: days only ever get more.
+        Self {
+            shared,
+            query,
+            snapshot: snapshot.0,
+            captured: shared.memory.capture(&query.org),
+            verdict: Verdict::of(&query.filter),
+        }
+    }
+
+    /// The days that can hold rows, ascending.
+    pub(crate) fn days(&self) -> Vec<Day> {
+        let range = self.query.range;
+        let (first, last) = (range.start.day(), range.end.plus_micros(-1).day());
+        let mut days = self.shared.days.all();
+        days.retain(|day| first <= *day && *day <= last);
+        days
+    }
+
+    /// Rows that are not in the days yet, ascending by sequence.
+    pub(crate) fn in_memory(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event))
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            start: self.query.range.start.micros(),
+            end: self.query.range.end.micros(),
+            last: self.snapshot.min(self.captured.applied),
+        }
+    }
+
+    /// Opens a day; `None` when it has gone meanwhile.
+    pub(crate) fn open(&self, day: Day) -> Result<Option<OpenDay<'_, 'q>>, ReadError> {
+        let failed = |source| ReadError::Day { day, source };
+        let applied = self.captured.applied;
+        let Some(handle) = self.shared.days.get(day, applied).map_err(failed)? else {
+            return Ok(None);
+        };
+        let conditions = Conditions { org: &self.query.org, filter: &self.query.filter };
+        let prepared = handle.index.prepare(conditions).map_err(failed)?;
+        Ok(Some(OpenDay { plan: self, day, handle, prepared }))
+    }
+}
+
+/// A question on one day.
+pub(crate) struct OpenDay<'p, 'q> {
+    plan: &'p Plan<'q>,
+    day: Day,
+    handle: Arc<DayHandle>,
+    prepared: Prepared,
+}
+
+impl OpenDay<'_, '_> {
+    /// A reader of the organisation's rows.
+    pub(crate) fn reader(&self) -> OrgReader<'_> {
+        OrgReader::new(&self.handle.chunks, &self.plan.query.org)
+    }
+
+    fn needs_text(&self) -> bool {
+        self.plan.verdict.is_needed(self.prepared.search_is_exact)
+    }
+
+    /// The first rows behind a place, at most `limit`.
+    pub(crate) fn first(&self, by: By, after: Option<Hit>, limit: usize) -> Result<Vec<Hit>, ReadError> {
+        if !self.needs_text() {
+            let hits = self.prepared.first(self.plan.bounds(), by, after, limit);
+            return hits.map_err(self.failed());
+        }
+        let mut found = Vec::new();
+        let mut reader = self.reader();
+        self.each(&mut reader, by, after, |_, hit| {
+            found.push(hit);
+            Ok(if found.len() < limit { Go::On } else { Go::Stop })
+        })?;
+        Ok(found)
+    }
+
+    /// Visits every row behind a place, in order, in bounded memory.
+    pub(crate) fn each(
+        &self,
+        reader: &mut OrgReader<'_>,
+        by: By,
+        mut after: Option<Hit>,
+        mut visit: impl FnMut(&mut OrgReader<'_>, Hit) -> Result<Go, ReadError>,
+    ) -> Result<(), ReadError> {
+        loop {
+            let hits = self.prepared.first(self.plan.bounds(), by, after, CANDIDATES).map_err(self.failed())?;
+            for hit in &hits {
+                if self.passes(reader, *hit)? && visit(reader, *hit)? == Go::Stop {
+                    return Ok(());
+                }
+            }
+            after = hits.last().copied();
+            if hits.len() < CANDIDATES {
+                return Ok(());
+            }
+        }
+    }
+
+    fn passes(&self, reader: &mut OrgReader<'_>, hit: Hit) -> Result<bool, ReadError> {
+        if !self.needs_text() {
+            return Ok(true);
+        }
+        let located = reader.locate(hit.sequence).map_err(self.failed())?;
+        let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
+        let exact = self.prepared.search_is_exact;
+        self.plan.verdict.passes(chunk, row, exact).map_err(self.failed())
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> Result<u64, ReadError> {
+        let bounds = self.plan.bounds();
+        if !self.needs_text() {
+            let range = self.plan.query.range;
+            let is_whole = range.start <= self.day.start() && self.day.end() <= range.end;
+            let count = self.prepared.count(bounds, is_whole);
+            return count.map_err(self.failed());
+        }
+        let mut count = 0;
+        let mut reader = self.reader();
+        self.each(&mut reader, By::Sequence, None, |_, _| {
+            count += 1;
+            Ok(Go::On)
+        })?;
+        Ok(count)
+    }
+
+    /// An error of this day.
+    pub(crate) fn failed(&self) -> impl Fn(crate::day::DayError) -> ReadError + use<> {
+        let day = self.day;
+        move |source| ReadError::Day { day, source }
+    }
+
+    pub(crate) fn missing(&self, sequence: u64) -> ReadError {
+        self.failed()(crate::day::DayError::Missing(sequence))
+    }
+}
+
+/// The instant of a hit.
+pub(crate) const fn instant(hit: Hit) -> Timestamp {
+    Timestamp::from_micros(hit.time)
+}

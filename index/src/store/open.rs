@@ -1,0 +1,129 @@
+//! Opening: folder, checkpoint, directory, log, threads – in the order in which each needs the one before.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use crossbeam_channel::bounded;
+use parking_lot::{Mutex, RwLock};
+
+use super::{Doors, Handle};
+use crate::apply;
+use crate::checkpoint::Checkpoint;
+use crate::days::{self, Days};
+use crate::dedupe::PendingKeys;
+use crate::error::OpenError;
+use crate::files::{self, FolderLock};
+use crate::letters::PendingLetters;
+use crate::log::segment::{self, Sink};
+use crate::log::writer::{OpenSink, Writer};
+use crate::log::{record, recovery};
+use crate::memory::Memory;
+use crate::meta::Meta;
+use crate::options::StoreOptions;
+use crate::shared::{Load, Shared, batch_of};
+
+/// Commands that may wait for the applier; waking it needs no more than one.
+const COMMANDS: usize = 64;
+
+pub(super) fn open(options: StoreOptions) -> Result<Handle, OpenError> {
+    open_with(options, |log| {
+        let log = log.to_owned();
+        Box::new(move |first| segment::create(&log, first).map(|file| Box::new(file) as Box<dyn Sink>))
+    })
+}
+
+/// The same with another place for frames: tests let it fail.
+pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> OpenSink) -> Result<Handle, OpenError> {
+    let directory = options.directory.clone();
+    let io = |path: &Path| OpenError::io(path);
+    let log = directory.join("log");
+    files::make_directory(&directory).map_err(io(&directory))?;
+    let lock = FolderLock::take(&directory)?;
+    files::make_directory(&log).map_err(io(&log))?;
+    days::finish_removals(&directory).map_err(io(&directory))?;
+    let shared = shared_at(options)?;
+    let next = replay(&shared, &log)?;
+    let mut sinks = sinks(&log);
+    let sink = sinks(next).map_err(io(&log))?;
+    let shared = Arc::new(shared);
+    let (requests, queue) = bounded(shared.limits.queue.max(1));
+    let (applier, commands) = bounded(COMMANDS);
+    let writer = Writer {
+        shared: shared.clone(),
+        requests: queue,
+        applier: applier.clone(),
+        open: sinks,
+        sink,
+        next,
+        written: segment::HEADER.len() as u64,
+    };
+    let named = |name: &str| thread::Builder::new().name(name.to_owned());
+    let writer_thread = named("log-writer").spawn(move || writer.run()).map_err(io(&directory))?;
+    let applying = shared.clone();
+    let applier_thread =
+        named("log-applier").spawn(move || apply::run(&applying, &commands)).map_err(io(&directory))?;
+    Ok(Handle {
+        shared,
+        doors: Mutex::new(Doors {
+            requests: Some(requests),
+            applier,
+            writer_thread: Some(writer_thread),
+            applier_thread: Some(applier_thread),
+            lock: Some(lock),
+        }),
+    })
+}
+
+fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
+    let StoreOptions { directory, clock, limits } = options;
+    let checkpoint = Checkpoint::at(&directory);
+    let applied = checkpoint.load()?;
+    let meta = directory.join("meta");
+    let meta = Meta::open(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
+    let names = meta.directory().map_err(OpenError::Meta)?;
+    let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
+    Ok(Shared {
+        directory,
+        clock,
+        limits,
+        memory: Memory::starting_at(applied),
+        names: RwLock::new(names),
+        letters: PendingLetters::default(),
+        keys: PendingKeys::default(),
+        meta,
+        days,
+        checkpoint,
+        load: Load::default(),
+        poison: OnceLock::new(),
+        is_closed: AtomicBool::new(false),
+        apply_error: Mutex::default(),
+        log_state: Mutex::default(),
+    })
+}
+
+/// Makes everything above the checkpoint visible again; the next free sequence.
+fn replay(shared: &Shared, log: &Path) -> Result<u64, OpenError> {
+    let applied = shared.memory.applied();
+    let mut unreadable = Vec::new();
+    let recovered = recovery::recover(log, applied, |frame| {
+        let (first, last, bytes) = (frame.first, frame.last(), frame.raw.len());
+        let Some(records) = record::decode_all(&frame.raw) else {
+            unreadable.push(format!("log: records {first} to {last} cannot be read"));
+            return;
+        };
+        let batch = batch_of(first, records, bytes);
+        shared.load.add(batch.records(), bytes);
+        shared.publish(batch);
+    });
+    let recovered = recovered.map_err(OpenError::io(log))?;
+    let mut damage: Vec<String> = recovered.damage.iter().map(ToString::to_string).collect();
+    damage.extend(unreadable);
+    for text in &damage {
+        tracing::error!(damage = %text, "the log is damaged");
+    }
+    *shared.log_state.lock() = (damage, recovered.torn as u64);
+    Ok(applied.max(recovered.last) + 1)
+}

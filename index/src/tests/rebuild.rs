@@ -1,0 +1,120 @@
+//! The index is a copy: without it, or with a wrong one, the answers are the same.
+
+use std::fs;
+use std::path::Path;
+
+use rand::Rng;
+
+use super::random::{random_event, random_query, rng};
+use super::{Rig, brute, event, everything, first_page, lazy, messages, noon};
+use crate::Store;
+
+fn days(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder.join("days")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+pub(super) fn lose_indexes(folder: &Path) {
+    for day in days(folder) {
+        let _never_made = fs::remove_dir_all(day.join("index"));
+    }
+}
+
+// proves: S3
+#[test]
+fn an_index_that_is_deleted_is_made_again_with_the_same_answers() {
+    let mut rng = rng(3);
+    let rig = Rig::new(lazy());
+    let all = rig.put((0..500).map(|_| random_event(&mut rng)).collect());
+    rig.store.close();
+    let rig = rig.reopen_after(lose_indexes);
+    for _ in 0..30 {
+        let query = random_query(&mut rng);
+        let snapshot = rig.store.snapshot();
+        let rows: Vec<_> = rig.store.scan(query.clone(), snapshot, None).flat_map(Result::unwrap).collect();
+        assert_eq!(rows, brute(&all, &query, snapshot));
+        assert_eq!(rig.store.count(&query, snapshot).unwrap(), rows.len() as u64);
+    }
+    assert!(!rig.store.status().rebuilt_days.is_empty());
+}
+
+// proves: S3
+#[test]
+fn an_index_that_is_rubbish_or_behind_is_made_again() {
+    let rig = Rig::new(lazy());
+    rig.put(vec![event("acme", noon(), "first")]);
+    rig.store.flush().unwrap();
+    let old = tempfile::tempdir().unwrap();
+    let index = days(rig.folder.path())[0].join("index");
+    copy(&index, old.path());
+    rig.put(vec![event("acme", noon(), "second")]);
+    rig.store.close();
+    let rig = rig.reopen_after(|_| {
+        fs::remove_dir_all(&index).unwrap();
+        copy(old.path(), &index);
+    });
+    let page = first_page(&rig.store, &everything("acme"), 9);
+    assert_eq!(messages(&page.rows), ["second", "first"], "behind");
+    rig.store.close();
+    let rig = rig.reopen_after(|_| {
+        for file in fs::read_dir(&index).unwrap() {
+            fs::write(file.unwrap().path(), "rubbish").unwrap();
+        }
+    });
+    assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 2);
+    assert_eq!(rig.store.status().rebuilt_days, ["2026-11-22"]);
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_set_aside_and_comes_back_from_the_log() {
+    let rig = Rig::new(lazy());
+    rig.put(vec![event("acme", noon(), "kept")]);
+    rig.store.flush().unwrap();
+    let rig = rig.reopen_after(|folder| {
+        let store = days(folder)[0].join("store");
+        fs::write(store.join("conf"), "not a configuration").unwrap();
+    });
+    let page = first_page(&rig.store, &everything("acme"), 9);
+    assert_eq!(messages(&page.rows), ["kept"]);
+    assert_eq!(rig.store.status().quarantined, ["2026-11-22.1"]);
+}
+
+#[test]
+fn verify_names_a_damaged_chunk_and_an_index_that_does_not_agree() {
+    let mut rng = rng(9);
+    let rig = Rig::new(lazy());
+    rig.put((0..300).map(|_| random_event(&mut rng)).collect());
+    assert!(matches!(Store::verify(rig.folder.path()), Err(crate::OpenError::Locked(_))));
+    rig.store.close();
+    let sound = Store::verify(rig.folder.path()).unwrap();
+    assert!(sound.problems.is_empty() && sound.events == 300 && sound.pending == 0);
+
+    let day = days(rig.folder.path())[0].clone();
+    {
+        let db = sled::open(day.join("store")).unwrap();
+        let chunks: Vec<_> = db.iter().map(Result::unwrap).collect();
+        let (key, value) = &chunks[rng.random_range(1..chunks.len())];
+        let mut bad = value.to_vec();
+        bad[60] ^= 1;
+        db.insert(key, bad).unwrap();
+        db.flush().unwrap();
+    }
+    let report = Store::verify(rig.folder.path()).unwrap();
+    let text = report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(text.contains("is damaged") && text.contains("the checksum is wrong"), "{text}");
+    assert!(text.contains("do not agree"), "{text}");
+}
+
+pub(super) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &name);
+        } else {
+            // What a background thread removes meanwhile is not part of the picture.
+            let _gone = fs::copy(&path, name);
+        }
+    }
+}

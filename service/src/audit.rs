@@ -1,0 +1,191 @@
+//! The audit of the audit: who looked at the log, recorded before the first row leaves (S6).
+//!
+//! One record for each open and each export. A client that names its page with a `view_id` is recorded once an hour for
+//! the same log and filter; pages and resumes are recorded by their first page.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+use system_log_index::{Group, Store};
+use system_log_model::kind::SYSTEM_LOG_VIEWED;
+use system_log_model::query::Range;
+use system_log_model::{Actor, ActorKind, Catalogue, Clock, Event, Guard, Log, OrgId, Timestamp, limits};
+use tonic::Code;
+
+use crate::auth::Caller;
+use crate::seal::Binding;
+use crate::status::Refusal;
+use crate::wire::{pb, to_proto};
+
+/// The source of records that the service writes itself.
+pub const OWN_SOURCE: &str = "system-log";
+/// Open pages remembered at once; beyond it the oldest are forgotten and their next poll is recorded again.
+const MAX_VIEWS: usize = 10_000;
+
+/// What was done with the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the contract's")]
+pub enum Action {
+    List,
+    Summarize,
+    Tail,
+    Export,
+}
+
+impl Action {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Summarize => "summarize",
+            Self::Tail => "tail",
+            Self::Export => "export",
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::List => "Viewed the system log",
+            Self::Summarize => "Summarized the system log",
+            Self::Tail => "Followed the system log",
+            Self::Export => "Exported the system log",
+        }
+    }
+}
+
+/// A view about to be answered.
+pub struct View<'a> {
+    /// What is done.
+    pub action: Action,
+    /// By whom.
+    pub caller: &'a Caller,
+    /// In which organisation.
+    pub org: &'a OrgId,
+    /// Of which log.
+    pub log: Log,
+    /// The filter as asked.
+    pub filter: &'a pb::EventFilter,
+    /// The range it came to.
+    pub range: Range,
+    /// The order, if the action has one.
+    pub order_by: String,
+    /// The client's name for its open page; empty for none.
+    pub view_id: &'a str,
+}
+
+/// Writes `system_log_viewed`.
+pub struct Auditor {
+    store: Store,
+    guard: Arc<Guard>,
+    clock: Arc<dyn Clock>,
+    catalogue: Arc<Catalogue>,
+    /// When each open page was last recorded.
+    views: Mutex<HashMap<Binding, Timestamp>>,
+}
+
+impl Auditor {
+    /// An auditor that has recorded nothing yet.
+    #[must_use]
+    pub fn new(store: Store, guard: Arc<Guard>, clock: Arc<dyn Clock>, catalogue: Arc<Catalogue>) -> Self {
+        Self { store, guard, clock, catalogue, views: Mutex::default() }
+    }
+
+    /// Records a view, durably, unless the same open page was recorded within the hour.
+    ///
+    /// # Errors
+    /// `AUDIT_UNAVAILABLE` when it cannot be written, `INVALID_VIEW_ID` for a name that is too long: then no row may be
+    /// read.
+    pub async fn record(&self, view: View<'_>) -> Result<(), Refusal> {
+        if view.view_id.chars().count() > limits::MAX_VIEW_ID_CHARS {
+            let rule = format!("at most {} characters", limits::MAX_VIEW_ID_CHARS);
+            return Err(Refusal::invalid("INVALID_VIEW_ID", "view_id", rule));
+        }
+        let now = self.clock.now();
+        let page = (!view.view_id.is_empty() && view.action != Action::Export).then(|| page_key(&view));
+        if page.as_ref().is_some_and(|key| self.seen(key, now)) {
+            return Ok(());
+        }
+        let event = self.guard.clean(self.event(&view, now)?);
+        self.store.append(vec![Group { key: None, events: vec![event] }]).await.map_err(|cause| {
+            tracing::error!(%cause, "a view of the log cannot be recorded");
+            let message = "the view cannot be recorded, so nothing is shown";
+            Refusal::new(Code::Unavailable, "AUDIT_UNAVAILABLE", message).retry()
+        })?;
+        if let Some(key) = page {
+            self.remember(key, now);
+        }
+        Ok(())
+    }
+
+    fn seen(&self, page: &Binding, now: Timestamp) -> bool {
+        self.views.lock().get(page).is_some_and(|at| recent(*at, now))
+    }
+
+    fn remember(&self, page: Binding, now: Timestamp) {
+        let mut views = self.views.lock();
+        if views.len() >= MAX_VIEWS {
+            views.retain(|_, at| recent(*at, now));
+        }
+        if views.len() >= MAX_VIEWS {
+            let oldest = views.iter().min_by_key(|(_, at)| **at).map(|(key, _)| *key);
+            oldest.map(|key| views.remove(&key));
+        }
+        views.insert(page, now);
+    }
+
+    fn event(&self, view: &View<'_>, now: Timestamp) -> Result<Event, Refusal> {
+        let kind = self.catalogue.get(Log::System, SYSTEM_LOG_VIEWED);
+        let kind = kind.ok_or_else(|| Refusal::internal(&"the catalogue lacks system_log_viewed"))?;
+        let mut filter = view.filter.clone();
+        filter.start_time = Some(to_proto::time(view.range.start));
+        filter.end_time = Some(to_proto::time(view.range.end));
+        let filter = serde_json::to_value(&filter).map_err(|error| Refusal::internal(&error))?;
+        let mut attributes = Map::new();
+        attributes.insert("action".into(), Value::from(view.action.name()));
+        attributes.insert("log".into(), Value::from(view.log.name()));
+        attributes.insert("filter".into(), filter);
+        for (name, text) in [("order_by", view.order_by.as_str()), ("view_id", view.view_id)] {
+            if !text.is_empty() {
+                attributes.insert(name.into(), Value::from(text));
+            }
+        }
+        let caller = view.caller;
+        let actor = Actor {
+            id: caller.subject.clone(),
+            display_name: caller.name.clone(),
+            email: caller.email.clone(),
+            kind: Some(ActorKind::User),
+        };
+        Ok(Event {
+            org: view.org.clone(),
+            log: Log::System,
+            kind: kind.name.clone(),
+            category: kind.category,
+            severity: kind.severity,
+            occurred_at: now,
+            received_at: now,
+            message: view.action.message().into(),
+            actor: Some(actor),
+            recipient: String::new(),
+            subject: String::new(),
+            source: OWN_SOURCE.into(),
+            pre_auth: false,
+            change: None,
+            webhook: None,
+            ai: None,
+            attributes,
+        })
+    }
+}
+
+fn recent(at: Timestamp, now: Timestamp) -> bool {
+    let age = now.micros().saturating_sub(at.micros());
+    u128::try_from(age).is_ok_and(|age| age < limits::VIEW_REPEAT.as_micros())
+}
+
+/// The same user's same log and filter under the same name, times aside: a page that polls moves its times along.
+fn page_key(view: &View<'_>) -> Binding {
+    let filter = pb::EventFilter { start_time: None, end_time: None, ..view.filter.clone() };
+    Binding::new("view", view.caller, Some(&filter), &[view.view_id])
+}

@@ -1,0 +1,174 @@
+//! The layer every route passes: authenticate, check the role, keep the deadline, and make each error a proper one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, Request, header};
+use system_log_model::Clock;
+use tonic::{Code, Status};
+
+use super::policy::{Demand, demand};
+use super::token::Verifier;
+use super::{Caller, Role};
+use crate::metrics::Metrics;
+use crate::status::Refusal;
+
+/// What the layer needs to know.
+pub struct Gate {
+    /// One for each accepted issuer.
+    pub verifiers: Vec<Verifier>,
+    /// Development: reflection without a token.
+    pub dev: bool,
+    /// For expiry.
+    pub clock: Arc<dyn Clock>,
+    /// Counts answers.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Authenticates, then calls the route under the client's deadline.
+pub async fn gate(State(gate): State<Arc<Gate>>, mut request: Request<Body>, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = match gate.admit(&path, request.headers()) {
+        Err(refusal) => Status::from(refusal).into_http(),
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            let deadline = grpc_timeout(request.headers());
+            let answer = next.run(request);
+            match deadline {
+                None => answer.await,
+                Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+                    let text = "the deadline of the call has passed";
+                    Status::from(Refusal::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", text)).into_http()
+                }),
+            }
+        }
+    };
+    let response = explain(response);
+    gate.metrics.answered(&path, response.headers());
+    response
+}
+
+impl Gate {
+    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
+        match demand(path) {
+            Some(Demand::Nothing) => Ok(None),
+            Some(Demand::AnyToken) if self.dev => Ok(None),
+            Some(Demand::AnyToken) => self.authenticate(headers).map(Some),
+            Some(Demand::Role(role)) => {
+                let caller = self.authenticate(headers)?;
+                if caller.role == role { Ok(Some(caller)) } else { Err(Refusal::role_required(role.name())) }
+            }
+            None => {
+                let caller = self.authenticate(headers)?;
+                if caller.role == Role::Member { Err(Refusal::role_required("admin")) } else { Ok(Some(caller)) }
+            }
+        }
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let now = self.clock.now();
+        let caller = token.and_then(|token| self.verifiers.iter().find_map(|verifier| verifier.verify(token, now)));
+        caller.ok_or_else(Refusal::unauthenticated)
+    }
+}
+
+/// The client's `grpc-timeout`: up to eight digits and a unit.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(count * 3_600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+/// Errors that tonic makes by itself carry no details, and an oversized message is OUT_OF_RANGE there. Both are mended
+/// here, where every answer passes.
+fn explain(response: Response) -> Response {
+    let Some(status) = Status::from_header_map(response.headers()) else {
+        return response;
+    };
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return response;
+    }
+    Status::from(refusal_for(&status)).into_http()
+}
+
+/// What a bare status of tonic's means in our terms.
+#[must_use]
+pub fn refusal_for(status: &Status) -> Refusal {
+    let text = status.message();
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted if text.contains("message length too large") => {
+            let rule = format!("at most {} bytes after decompression", system_log_model::limits::MAX_MESSAGE_BYTES);
+            Refusal::invalid("MESSAGE_TOO_LARGE", "request", rule)
+        }
+        Code::Unimplemented => Refusal::new(Code::Unimplemented, "UNIMPLEMENTED", "no such method"),
+        Code::InvalidArgument => Refusal::invalid("MALFORMED_REQUEST", "request", text),
+        Code::Internal if text.contains("protobuf") || text.contains("decode") => {
+            Refusal::invalid("MALFORMED_REQUEST", "request", "not a message of this method")
+        }
+        Code::Internal => Refusal::internal(&text),
+        code => Refusal::new(code, reason_of(code), text),
+    }
+}
+
+const fn reason_of(code: Code) -> &'static str {
+    match code {
+        Code::Cancelled => "CANCELLED",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+        _ => "INTERNAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_the_protocol_writes_them() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            grpc_timeout(&headers)
+        };
+        assert_eq!(read("100m"), Some(Duration::from_millis(100)));
+        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        assert_eq!((read("m"), read("123456789S"), read("5"), read("5x")), (None, None, None, None));
+    }
+
+    #[test]
+    fn bare_errors_get_a_reason() {
+        let bare =
+            Status::out_of_range("Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes");
+        let status = Status::from(refusal_for(&bare));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.get_error_details().error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
+    }
+}

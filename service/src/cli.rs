@@ -1,0 +1,102 @@
+//! The command line. Its flags are a contract: tests and scripts outside use them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+pub mod serve;
+pub mod token;
+pub mod verify;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Bad configuration or usage, as in sysexits.h.
+pub const EXIT_USAGE: u8 = 64;
+
+/// The event log of a SaaS, for its customers' administrators.
+#[derive(Debug, Parser)]
+#[command(name = "system-log", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service.
+    Serve(ServeArgs),
+    /// Print a bearer token made with a data folder's dev key, valid for 24 hours.
+    Token(TokenArgs),
+    /// Check that store and index of a data folder are sound and agree: exit 0 when they are, 1 when not, 2 when it cannot
+    /// be checked.
+    Verify(VerifyArgs),
+}
+
+/// `system-log serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Development: accept tokens of the folder's dev key and print one; loopback only.
+    #[arg(long)]
+    pub dev: bool,
+    /// A TOML file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The public listener.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// The admin listener: /metrics, /healthz, /readyz.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
+    pub admin_listen: String,
+    /// Load a demo organisation with 90 days of events through the real road.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// `system-log token`
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// One organisation's id, or '*' for ingest, directory and operator tokens.
+    #[arg(long)]
+    pub org: String,
+    /// admin, operator, ingest, directory or member.
+    #[arg(long)]
+    pub role: String,
+    /// A user's id or a service's name.
+    #[arg(long, default_value = "dev")]
+    pub user: String,
+    /// For people to read.
+    #[arg(long, default_value = "")]
+    pub name: String,
+    /// E-mail address.
+    #[arg(long, default_value = "")]
+    pub email: String,
+}
+
+/// `system-log verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// An error with all its causes, one line.
+fn explain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,147 @@
+//! `system-log serve`: logging → configuration → build → `ready` → run → drain.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use system_log_model::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{EXIT_USAGE, ServeArgs, explain};
+use crate::auth::Role;
+use crate::auth::token::{MintError, Subject, dev_key, mint};
+use crate::clock::SystemClock;
+use crate::config::{Config, Flags};
+use crate::demo;
+use crate::server::{self, BuildError};
+
+/// Runs until a signal.
+#[must_use]
+pub fn run(args: &ServeArgs) -> ExitCode {
+    start_logging();
+    let flags = Flags {
+        data: args.data.clone(),
+        listen: args.listen.clone(),
+        admin_listen: args.admin_listen.clone(),
+        dev: args.dev,
+        config: args.config.clone(),
+    };
+    let config = match Config::load(flags) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let served = runtime.block_on(serve(&config, args.demo));
+    // Walks of readers that left may still be busy; they hold nothing that matters.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: &Config, with_demo: bool) -> Result<(), BuildError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let server = server::build(config, clock.clone()).await?;
+    let stop = server.stopper();
+    let (listen, admin) = (server.listen, server.admin_listen);
+    let road = server.road.clone();
+    let signals = wait_for_signal(stop.clone());
+    let running = tokio::spawn(server.run());
+    println!("ready: gRPC on {listen}, metrics and probes on {admin}");
+    if config.dev {
+        print_first_steps(config, listen);
+    }
+    if with_demo {
+        tokio::spawn(load_demo(road, clock, stop));
+    }
+    let signals = tokio::spawn(signals);
+    if let Err(error) = running.await {
+        tracing::error!(%error, "the server failed");
+    }
+    signals.abort();
+    Ok(())
+}
+
+async fn load_demo(road: Arc<crate::ingest::Road>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    match stop.run_until_cancelled(demo::load(&road, clock.now())).await {
+        Some(Ok(summary)) => println!("demo loaded: {summary}"),
+        Some(Err(refusal)) => eprintln!("the demo cannot be loaded: {}", tonic::Status::from(refusal).message()),
+        None => {}
+    }
+}
+
+async fn wait_for_signal(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received; only a kill will stop this process");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+}
+
+/// Structured lines to standard error: for people on a terminal, JSON otherwise. `RUST_LOG` chooses the level.
+fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,system_log=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { builder.init() } else { builder.json().init() }
+}
+
+/// What a newcomer needs: a token, and lines to paste.
+fn print_first_steps(config: &Config, listen: SocketAddr) {
+    let subject =
+        Subject { org: demo::ORG, role: Role::Admin, user: "u-ada", name: "Ada Lovelace", email: "ada@example.com" };
+    let key = dev_key(&config.data).map_err(MintError::from);
+    match key.and_then(|key| mint(&key, &subject, SystemClock.now())) {
+        Ok(token) => println!("{}", first_steps(&token, listen)),
+        Err(error) => eprintln!("no token: {}", explain(&error)),
+    }
+}
+
+fn first_steps(token: &str, listen: SocketAddr) -> String {
+    let org = demo::ORG;
+    let call = "grpcurl -plaintext -H \"authorization: Bearer $TOKEN\"";
+    let ask = |what: &str, body: &str, rpc: &str| {
+        format!("\n# {what}\n{call} -d '{body}' {listen} systemlog.v1.LogService/{rpc}\n")
+    };
+    let mut text = format!(
+        "\nadministrator of {org:?} (valid 24 hours):\n\nexport TOKEN={token}\n\nhttp://{listen}/ answers browsers; \
+         gRPC with reflection on the same address:\n"
+    );
+    text += &ask(
+        "Did our webhook to the CRM fail?",
+        r#"{"filter":{"log":"LOG_SYSTEM","types":["webhook_failed"],"contains":{"message":"crm."}},"page_size":5}"#,
+        "ListEvents",
+    );
+    text += &ask(
+        "Did the welcome e-mail reach Alice, or did it bounce?",
+        r#"{"filter":{"log":"LOG_EMAIL","contains":{"recipient":"alice","subject":"welcome"}},"page_size":5}"#,
+        "ListEvents",
+    );
+    text += &ask(
+        "Who tried to sign in with a wrong password?",
+        r#"{"filter":{"log":"LOG_SYSTEM","types":["login_failed"],"query":"\"wrong password\""},"page_size":5}"#,
+        "ListEvents",
+    );
+    text += &ask("Everything of the last day as CSV", r#"{"filter":{"log":"LOG_SYSTEM"}}"#, "ExportCsv");
+    text
+}

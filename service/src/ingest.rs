@@ -1,0 +1,256 @@
+//! The road in: one function from a request's records to one result each.
+//!
+//! `check → pre-guard → collect (sandbox) → admit → guard → append (durable) → answer`. Internal services and, later,
+//! providers' webhooks walk the same road; the service's own `system_log_viewed` joins it at the guard.
+
+mod admit;
+mod record;
+
+use std::sync::Arc;
+
+use system_log_collectors::{CollectorInfo, Host};
+use system_log_index::{Appended, Change, Group, Store};
+use system_log_model::{Clock, DeadLetter, Guard, OrgId, Outcome, Submission, Timestamp, Verdict, limits};
+
+pub use admit::nobody;
+pub use record::{IncomingRecord, RecordResult, ResultOutcome};
+
+use crate::auth::Caller;
+use crate::dead_letter;
+use crate::ingest::admit::{Admitted, Setting};
+use crate::metrics::Metrics;
+use crate::status::Refusal;
+
+/// The road in, with all it passes.
+pub struct Road {
+    /// The sandbox.
+    pub host: Host,
+    /// The only maker of storable events.
+    pub guard: Arc<Guard>,
+    /// Log, store, index, directory.
+    pub store: Store,
+    /// Receive times.
+    pub clock: Arc<dyn Clock>,
+    /// Counts outcomes.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One request, in the model's terms.
+pub struct IngestRequest {
+    /// The name the records come in under.
+    pub source: String,
+    /// For records that name none themselves; empty for none.
+    pub org_id: String,
+    /// In the sender's order.
+    pub records: Vec<IncomingRecord>,
+    /// Run everything but store nothing.
+    pub dry_run: bool,
+}
+
+/// What is the same for every record of a request.
+struct Context<'a> {
+    caller: &'a Caller,
+    collector: Arc<CollectorInfo>,
+    source: Arc<str>,
+    received_at: Timestamp,
+    dry_run: bool,
+}
+
+/// A record that passed the first checks: its result's place, and the organisation it is sent to.
+struct Pending {
+    place: usize,
+    org: Option<OrgId>,
+    record: IncomingRecord,
+}
+
+impl Road {
+    /// Takes a request in: one result per record, in order. When it returns, what it calls stored is on disk.
+    ///
+    /// # Errors
+    /// A refusal of the whole request; single records are refused in their results.
+    pub async fn ingest(&self, caller: &Caller, request: IngestRequest) -> Result<Vec<RecordResult>, Refusal> {
+        let IngestRequest { source, org_id, records, dry_run } = request;
+        let Some(collector) = self.host.collector_of(&source) else {
+            let rule =
+                format!("no collector accepts records under the name {:?}", system_log_model::text::cut(&source, 64));
+            return Err(Refusal::invalid("UNKNOWN_SOURCE", "source", rule));
+        };
+        if records.is_empty() {
+            let rule = format!("1 to {} records", limits::MAX_BATCH_RECORDS);
+            return Err(Refusal::invalid("EMPTY_BATCH", "records", rule));
+        }
+        if records.len() > limits::MAX_BATCH_RECORDS {
+            let rule = format!("at most {} records, not {}", limits::MAX_BATCH_RECORDS, records.len());
+            return Err(Refusal::invalid("BATCH_TOO_LARGE", "records", rule));
+        }
+        let org = if org_id.is_empty() { None } else { Some(caller.reach("org_id", &org_id)?) };
+        let received_at = self.clock.now();
+        let context = Context { caller, collector, source: source.as_str().into(), received_at, dry_run };
+
+        let count = records.len();
+        let mut results: Vec<Option<RecordResult>> = vec![None; count];
+        let (submissions, pending) = sort_out(&context, org.as_ref(), records, &mut results);
+        let outcomes = self.host.collect(&source, received_at, submissions).await?;
+        let plan = self.judge(&context, pending, outcomes, &mut results);
+        if !dry_run {
+            self.store(plan, &mut results).await?;
+        }
+        let results: Vec<RecordResult> =
+            results.into_iter().map(|result| result.unwrap_or_else(RecordResult::lost)).collect();
+        self.metrics.ingested(&source, &results);
+        Ok(results)
+    }
+
+    /// Admits every verdict: what can be answered at once goes into `results`, the rest into the plan.
+    fn judge(
+        &self,
+        context: &Context<'_>,
+        pending: Vec<Pending>,
+        outcomes: Vec<Outcome>,
+        results: &mut [Option<RecordResult>],
+    ) -> Plan {
+        let mut plan = Plan::default();
+        for (record, outcome) in pending.into_iter().zip(outcomes) {
+            let place = record.place;
+            match outcome {
+                Outcome::One(verdict) => {
+                    let spot = Spot { place, item: None };
+                    results[place] = Some(self.judge_one(context, &record, verdict, spot, &mut plan));
+                }
+                Outcome::Page(verdicts) => {
+                    let judge = |(item, verdict)| {
+                        let spot = Spot { place, item: Some(item) };
+                        self.judge_one(context, &record, verdict, spot, &mut plan)
+                    };
+                    let items = verdicts.into_iter().enumerate().map(judge).collect();
+                    results[place] = Some(RecordResult::page(items));
+                }
+            }
+        }
+        plan
+    }
+
+    fn judge_one(
+        &self,
+        context: &Context<'_>,
+        pending: &Pending,
+        verdict: Verdict,
+        spot: Spot,
+        plan: &mut Plan,
+    ) -> RecordResult {
+        let setting = Setting {
+            caller: context.caller,
+            collector: &context.collector.name,
+            source: &context.source,
+            received_at: context.received_at,
+            org: pending.org.as_ref(),
+            idempotency_key: &pending.record.idempotency_key,
+            item: spot.item,
+            dry_run: context.dry_run,
+        };
+        match admit::admit(&self.store, &setting, verdict) {
+            Admitted::Answer(result) => result,
+            Admitted::Store { groups } => {
+                let mut shown = Vec::new();
+                for group in groups {
+                    let events: Vec<_> = group.events.into_iter().map(|event| self.guard.clean(event)).collect();
+                    if context.dry_run {
+                        shown.extend(events.into_iter().map(system_log_model::Clean::into_event));
+                    } else {
+                        plan.groups.push((spot, Group { key: group.key, events }));
+                    }
+                }
+                RecordResult::would_store(shown)
+            }
+            Admitted::DryRefusal { result, events } => {
+                let clean = |event| self.guard.clean(event).into_event();
+                RecordResult { events: events.into_iter().map(clean).collect(), ..result }
+            }
+            Admitted::DeadLetter { reason, message } => {
+                let message = self.guard.text(&message).into_owned();
+                if !context.dry_run {
+                    plan.dead_letters.push(self.dead_letter(context, pending, reason.name(), &message));
+                }
+                RecordResult::dead_lettered(reason, message)
+            }
+        }
+    }
+
+    fn dead_letter(&self, context: &Context<'_>, pending: &Pending, reason: &str, message: &str) -> DeadLetter {
+        let record = &pending.record;
+        let header = |(name, value): &(String, String)| (name.clone(), self.guard.text(value).into_owned());
+        DeadLetter {
+            id: dead_letter::new_id(context.received_at),
+            source: context.source.to_string(),
+            org: pending.org.clone(),
+            received_at: context.received_at,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            collector: context.collector.name.clone(),
+            collector_version: context.collector.version.clone(),
+            attempts: 1,
+            content_type: record.content_type.clone(),
+            headers: record.headers.iter().map(header).collect(),
+            idempotency_key: record.idempotency_key.clone(),
+            payload: self.guard.payload(&record.payload, &record.content_type),
+        }
+    }
+
+    /// Dead letters first, then events: an answer that names either is only given when both are on disk.
+    async fn store(&self, plan: Plan, results: &mut [Option<RecordResult>]) -> Result<(), Refusal> {
+        if !plan.dead_letters.is_empty() {
+            let letters = plan.dead_letters.into_iter().map(Change::PutDeadLetter).collect();
+            self.store.change(letters).await?;
+        }
+        if plan.groups.is_empty() {
+            return Ok(());
+        }
+        let (spots, groups): (Vec<Spot>, Vec<Group>) = plan.groups.into_iter().unzip();
+        let appended: Vec<Appended> = self.store.append(groups).await?;
+        for (spot, appended) in spots.into_iter().zip(appended) {
+            if let Some(result) = &mut results[spot.place] {
+                result.appended(spot.item, &appended);
+            }
+        }
+        for result in results.iter_mut().flatten() {
+            result.settle();
+        }
+        Ok(())
+    }
+}
+
+/// Where a result stands: a record, or an item of its page.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    place: usize,
+    item: Option<usize>,
+}
+
+/// What must be made durable before the answer.
+#[derive(Default)]
+struct Plan {
+    groups: Vec<(Spot, Group)>,
+    dead_letters: Vec<DeadLetter>,
+}
+
+/// The checks that need no plugin. Records that fail get their result here; the others become submissions, without the
+/// headers that carry credentials.
+fn sort_out(
+    context: &Context<'_>,
+    org: Option<&OrgId>,
+    records: Vec<IncomingRecord>,
+    results: &mut [Option<RecordResult>],
+) -> (Vec<Submission>, Vec<Pending>) {
+    let mut submissions = Vec::with_capacity(records.len());
+    let mut pending = Vec::with_capacity(records.len());
+    for (place, record) in records.into_iter().enumerate() {
+        match record.check(context.caller, org) {
+            Err(result) => results[place] = Some(result),
+            Ok((record, org)) => {
+                submissions.push(record.submission());
+                pending.push(Pending { place, org, record });
+            }
+        }
+    }
+    (submissions, pending)
+}

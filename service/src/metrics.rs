@@ -1,0 +1,87 @@
+//! What an operator watches, in Prometheus' text form. No label names an organisation: their number is not bounded.
+
+use http::HeaderMap;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use system_log_index::Status as StoreStatus;
+use tonic::{Code, Status};
+
+use crate::ingest::RecordResult;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RecordLabels {
+    source: String,
+    outcome: String,
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RpcLabels {
+    method: String,
+    code: String,
+}
+
+/// All counters and gauges of one server.
+pub struct Metrics {
+    registry: Registry,
+    records: Family<RecordLabels, Counter>,
+    answers: Family<RpcLabels, Counter>,
+    last_sequence: Gauge,
+    applied_sequence: Gauge,
+    pending_events: Gauge,
+    poisoned: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("system_log");
+        let records = Family::default();
+        let answers = Family::default();
+        let (last_sequence, applied_sequence) = (Gauge::default(), Gauge::default());
+        let (pending_events, poisoned) = (Gauge::default(), Gauge::default());
+        registry.register("ingest_records", "Records by source, outcome and reason", records.clone());
+        registry.register("rpc_answers", "Answers by method and gRPC code", answers.clone());
+        registry.register("log_sequence", "Last sequence of the commit log", last_sequence.clone());
+        registry.register("applied_sequence", "Last sequence in store and index", applied_sequence.clone());
+        registry.register("pending_events", "Events in the log, not in the index yet", pending_events.clone());
+        registry.register("log_poisoned", "1 when the log cannot be written", poisoned.clone());
+        Self { registry, records, answers, last_sequence, applied_sequence, pending_events, poisoned }
+    }
+}
+
+impl Metrics {
+    /// Counts the results of a request.
+    pub fn ingested(&self, source: &str, results: &[RecordResult]) {
+        for result in results {
+            let outcome = format!("{:?}", result.outcome).to_lowercase();
+            let labels = RecordLabels { source: source.to_owned(), outcome, reason: result.reason.to_owned() };
+            self.records.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts an answer. A stream's final status is in its trailers and counts as OK here.
+    pub fn answered(&self, path: &str, headers: &HeaderMap) {
+        let known = crate::auth::policy::demand(path).is_some();
+        let method = if known { path.trim_start_matches('/').to_owned() } else { "unknown".to_owned() };
+        let code = Status::from_header_map(headers).map_or(Code::Ok, |status| status.code());
+        self.answers.get_or_create(&RpcLabels { method, code: format!("{code:?}") }).inc();
+    }
+
+    /// The whole page of `/metrics`.
+    #[must_use]
+    pub fn render(&self, store: &StoreStatus) -> String {
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.last_sequence.set(signed(store.last_sequence));
+        self.applied_sequence.set(signed(store.applied_sequence));
+        self.pending_events.set(signed(store.pending_events));
+        self.poisoned.set(i64::from(store.poisoned));
+        let mut page = String::new();
+        // Writing into a String does not fail.
+        let _ = encode(&mut page, &self.registry);
+        page
+    }
+}
