@@ -10,7 +10,7 @@ use system_log_model::OrgId;
 use system_log_model::clock::Day;
 
 use crate::entry::Stored;
-use crate::error::MaintainError;
+use crate::error::{MaintainError, chain};
 use crate::log::segment;
 use crate::memory::Batch;
 use crate::shared::Shared;
@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
             }
             Some(Command::Flush(reply)) => {
                 let done = apply_all(shared);
-                let message = done.as_ref().err().map(ToString::to_string);
+                let message = done.as_ref().err().map(|error| chain(error));
                 failed_at = message.is_some().then(Instant::now);
                 *shared.apply_error.lock() = message;
                 let _gone = reply.send(done);
@@ -83,9 +83,9 @@ fn wait(shared: &Shared, commands: &Receiver<Command>, failed_at: Option<Instant
 
 fn note(shared: &Shared, done: Result<(), MaintainError>) -> bool {
     if let Err(error) = &done {
-        tracing::error!(%error, "the log could not be applied; it is tried again");
+        tracing::error!(error = chain(error), "the log could not be applied; it is tried again");
     }
-    *shared.apply_error.lock() = done.as_ref().err().map(ToString::to_string);
+    *shared.apply_error.lock() = done.as_ref().err().map(|error| chain(error));
     done.is_ok()
 }
 
@@ -99,7 +99,7 @@ fn apply_all(shared: &Shared) -> Result<(), MaintainError> {
 
 /// One round: a prefix of what waits.
 fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
-    let batches = shared.memory.oldest(shared.limits.apply_events * BACKLOG_FACTOR);
+    let batches = shared.memory.oldest(shared.limits.apply_events.saturating_mul(BACKLOG_FACTOR));
     let Some(last) = batches.last().map(|batch| batch.last) else {
         return Ok(());
     };

@@ -55,6 +55,9 @@ pub enum DayError {
     /// A small value cannot be written.
     #[error("a value cannot be written")]
     Encode(#[from] rmp_serde::encode::Error),
+    /// The store was closed meanwhile.
+    #[error("the store is closed")]
+    Closed,
     /// The day's own note of what it holds cannot be read.
     #[error("the day's note of what it holds is damaged")]
     Note,

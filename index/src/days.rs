@@ -15,6 +15,7 @@ use system_log_model::{EventId, OrgId, Sequence, Timestamp};
 use crate::day::{DayError, DayHandle};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
+use crate::error::chain;
 use crate::files;
 use crate::log::record::{self, Record};
 use crate::log::recovery;
@@ -125,8 +126,9 @@ impl Days {
         let store = path.join("store");
         let handle = match SledEngine::open(&store, self.limits.day_cache) {
             Ok(engine) => DayHandle::open(Box::new(engine), &index, memory)?,
+            Err(error) if !error.is_damage() => return Err(error.into()),
             Err(error) => {
-                tracing::error!(%day, %error, "a day's store cannot be opened and is set aside");
+                tracing::error!(%day, error = chain(&error), "a day's store cannot be opened and is set aside");
                 self.set_aside(day, &path)?;
                 let engine = SledEngine::open(&store, self.limits.day_cache)?;
                 let handle = DayHandle::open(Box::new(engine), &index, memory)?;

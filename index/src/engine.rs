@@ -54,6 +54,23 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether somebody else has the files open.
+    pub(crate) fn is_locked(&self) -> bool {
+        // sled wraps the refusal in a text of its own.
+        matches!(self, Self::Engine(sled::Error::Io(cause)) if cause.to_string().contains("could not acquire lock"))
+    }
+
+    /// Whether the files themselves are unsound. What the operating system refuses (no descriptors, no space, a lock) leaves
+    /// them as they were: trying again may help, setting them aside never would.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Panicked(_) => true,
+            Self::Io { .. } => false,
+            Self::Engine(sled::Error::Io(cause)) => cause.raw_os_error().is_none() && !self.is_locked(),
+            Self::Engine(_) => true,
+        }
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { path, source }

@@ -1,8 +1,11 @@
 //! What must last and is not an event: members, bindings, dead letters and keys, in one small store. The log is the truth;
 //! this is what is left of it when its files are gone. The same change applied twice is the same state.
 
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use system_log_model::{Binding, DeadLetter, Member, OrgId, Timestamp};
 
 use crate::day::DayError;
@@ -18,8 +21,8 @@ const KEY: u8 = b'd';
 /// Keys removed in one write, so that a sweep needs little memory.
 const SWEEP_BATCH: usize = 10_000;
 
-/// See the file's first lines.
-pub(crate) struct Meta(Box<dyn Engine>);
+/// See the file's first lines. The engine is gone once the store is closed: it holds a lock of its own on its folder.
+pub(crate) struct Meta(RwLock<Option<Arc<dyn Engine>>>);
 
 /// A kind and the parts of a name, each ended by a zero byte that no part may hold.
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {
@@ -56,17 +59,27 @@ fn dedupe_key(hash: &KeyHash) -> Vec<u8> {
 
 impl Meta {
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, DayError> {
-        Ok(Self(Box::new(SledEngine::open(directory, cache)?)))
+        Ok(Self(RwLock::new(Some(Arc::new(SledEngine::open(directory, cache)?)))))
+    }
+
+    /// Lets the engine go; whoever still reads keeps it until he is done.
+    pub(crate) fn close(&self) {
+        self.0.write().take();
+    }
+
+    fn engine(&self) -> Result<Arc<dyn Engine>, DayError> {
+        self.0.read().clone().ok_or(DayError::Closed)
     }
 
     /// Everything about members and bindings.
     pub(crate) fn directory(&self) -> Result<Directory, DayError> {
         let mut directory = Directory::default();
-        for found in self.0.scan(&[MEMBER], None) {
+        let engine = self.engine()?;
+        for found in engine.scan(&[MEMBER], None) {
             let (org, member): (OrgId, Member) = rmp_serde::from_slice(&found?.1)?;
             directory.apply(&Change::UpsertMember { org, member });
         }
-        for found in self.0.scan(&[BINDING], None) {
+        for found in engine.scan(&[BINDING], None) {
             let binding: Binding = rmp_serde::from_slice(&found?.1)?;
             directory.apply(&Change::UpsertBinding(binding));
         }
@@ -80,8 +93,9 @@ impl Meta {
         keys: impl Iterator<Item = &'a (KeyHash, Remembered)>,
     ) -> Result<(), DayError> {
         let mut writes: Vec<Write> = Vec::new();
+        let engine = self.engine()?;
         for change in changes {
-            writes.extend(self.write_of(change, &writes)?);
+            writes.extend(write_of(&*engine, change, &writes)?);
         }
         for (hash, remembered) in keys {
             writes.push((dedupe_key(hash), Some(remembered.encode())));
@@ -89,47 +103,33 @@ impl Meta {
         if writes.is_empty() {
             return Ok(());
         }
-        self.0.write(writes)?;
-        Ok(self.0.sync()?)
-    }
-
-    fn write_of(&self, change: &Change, before: &[Write]) -> Result<Option<Write>, DayError> {
-        Ok(match change {
-            Change::UpsertMember { org, member } => {
-                Some((member_key(org, &member.id), Some(rmp_serde::to_vec(&(org, member))?)))
-            }
-            Change::DeleteMember { org, id } => Some((member_key(org, id), None)),
-            Change::UpsertBinding(binding) => Some((binding_key(binding), Some(rmp_serde::to_vec(binding)?))),
-            Change::DeleteBinding(binding) => {
-                let key = binding_key(binding);
-                let earlier = before.iter().rev().find(|(k, _)| *k == key);
-                let held = match earlier {
-                    Some((_, value)) => value.clone(),
-                    None => self.0.get(&key)?,
-                };
-                // Only its owner may remove it, here as in the directory.
-                let held: Option<Binding> = held.map(|value| rmp_serde::from_slice(&value)).transpose()?;
-                held.is_some_and(|held| held.org == binding.org).then_some((key, None))
-            }
-            Change::PutDeadLetter(letter) => Some((letter_key(&letter.id), Some(rmp_serde::to_vec(letter)?))),
-            Change::DeleteDeadLetter { id } => Some((letter_key(id), None)),
-        })
+        engine.write(writes)?;
+        Ok(engine.sync()?)
     }
 
     pub(crate) fn remembered(&self, hash: &KeyHash) -> Result<Option<Remembered>, DayError> {
-        let value = self.0.get(&dedupe_key(hash))?;
+        let value = self.engine()?.get(&dedupe_key(hash))?;
         Ok(value.as_deref().and_then(Remembered::decode))
     }
 
     pub(crate) fn letter(&self, id: &str) -> Result<Option<DeadLetter>, DayError> {
-        let value = self.0.get(&letter_key(id))?;
+        let value = self.engine()?.get(&letter_key(id))?;
         Ok(value.map(|value| rmp_serde::from_slice(&value)).transpose()?)
     }
 
-    /// Letters behind an id, by id.
-    pub(crate) fn letters(&self, after: Option<&str>) -> impl Iterator<Item = Result<DeadLetter, DayError>> {
-        let after = after.map(letter_key);
-        self.0.scan(&[LETTER], after.as_deref()).map(|found| Ok(rmp_serde::from_slice(&found?.1)?))
+    /// Visits letters behind an id, by id, until the visitor has enough.
+    pub(crate) fn letters(
+        &self,
+        after: Option<&str>,
+        mut visit: impl FnMut(DeadLetter) -> ControlFlow<()>,
+    ) -> Result<(), DayError> {
+        let (engine, after) = (self.engine()?, after.map(letter_key));
+        for found in engine.scan(&[LETTER], after.as_deref()) {
+            if visit(rmp_serde::from_slice(&found?.1)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Removes keys that are free again and letters older than `cutoff`; how many of each.
@@ -143,12 +143,13 @@ impl Meta {
     }
 
     fn remove_where(&self, kind: u8, goes: impl Fn(&[u8]) -> bool) -> Result<usize, DayError> {
+        let engine = self.engine()?;
         let mut removed = 0;
         let mut after: Option<Vec<u8>> = None;
         loop {
             let mut writes: Vec<Write> = Vec::new();
             let mut is_more = false;
-            for found in self.0.scan(&[kind], after.as_deref()) {
+            for found in engine.scan(&[kind], after.as_deref()) {
                 let (key, value) = found?;
                 if goes(&value) {
                     writes.push((key.clone(), None));
@@ -161,13 +162,37 @@ impl Meta {
             }
             removed += writes.len();
             if !writes.is_empty() {
-                self.0.write(writes)?;
+                engine.write(writes)?;
             }
             if !is_more {
                 return Ok(removed);
             }
         }
     }
+}
+
+/// What a change does to the store, after the `before` ones of the same batch.
+fn write_of(engine: &dyn Engine, change: &Change, before: &[Write]) -> Result<Option<Write>, DayError> {
+    Ok(match change {
+        Change::UpsertMember { org, member } => {
+            Some((member_key(org, &member.id), Some(rmp_serde::to_vec(&(org, member))?)))
+        }
+        Change::DeleteMember { org, id } => Some((member_key(org, id), None)),
+        Change::UpsertBinding(binding) => Some((binding_key(binding), Some(rmp_serde::to_vec(binding)?))),
+        Change::DeleteBinding(binding) => {
+            let key = binding_key(binding);
+            let earlier = before.iter().rev().find(|(k, _)| *k == key);
+            let held = match earlier {
+                Some((_, value)) => value.clone(),
+                None => engine.get(&key)?,
+            };
+            // Only its owner may remove it, here as in the directory.
+            let held: Option<Binding> = held.map(|value| rmp_serde::from_slice(&value)).transpose()?;
+            held.is_some_and(|held| held.org == binding.org).then_some((key, None))
+        }
+        Change::PutDeadLetter(letter) => Some((letter_key(&letter.id), Some(rmp_serde::to_vec(letter)?))),
+        Change::DeleteDeadLetter { id } => Some((letter_key(id), None)),
+    })
 }
 
 #[cfg(test)]

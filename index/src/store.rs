@@ -1,5 +1,6 @@
 //! The store: opens everything in the right order, and is the door to it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -79,6 +80,7 @@ impl Handle {
             let _panicked = thread.join();
         }
         self.shared.days.close();
+        self.shared.meta.close();
         doors.lock = None;
     }
 }
@@ -302,8 +304,7 @@ impl Store {
         // Memory first: what the applier moves meanwhile is then in one or in both, never in none.
         let mut pending = shared.letters.after(after).into_iter().peekable();
         let mut letters: Vec<DeadLetter> = Vec::new();
-        for stored in shared.meta.letters(after) {
-            let stored = stored.map_err(ReadError::Meta)?;
+        let merged = shared.meta.letters(after, |stored| {
             while let Some((_, letter)) = pending.next_if(|(id, _)| *id < stored.id) {
                 letters.extend(letter.map(Arc::unwrap_or_clone));
             }
@@ -311,10 +312,9 @@ impl Store {
                 Some((_, newer)) => letters.extend(newer.map(Arc::unwrap_or_clone)),
                 None => letters.push(stored),
             }
-            if letters.len() >= limit {
-                break;
-            }
-        }
+            if letters.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        merged.map_err(ReadError::Meta)?;
         letters.extend(pending.filter_map(|(_, letter)| letter.map(Arc::unwrap_or_clone)));
         letters.truncate(limit);
         Ok(letters)

@@ -9,7 +9,7 @@ use crate::checkpoint::Checkpoint;
 use crate::day::{DayChunks, DayError, DayIndex};
 use crate::days;
 use crate::engine::SledEngine;
-use crate::error::OpenError;
+use crate::error::{OpenError, chain};
 use crate::files::FolderLock;
 use crate::log::{record, recovery};
 use crate::meta::Meta;
@@ -173,16 +173,4 @@ fn check_chunk(chunk: &crate::chunk::Chunk, day: Day) -> Result<(String, Vec<u64
         return Err(damaged(crate::chunk::ChunkError::Column(0)));
     }
     Ok((chunk.org.to_string(), sequences))
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -6,7 +6,6 @@ pub mod serve;
 pub mod token;
 pub mod verify;
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,16 +86,4 @@ pub struct VerifyArgs {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-}
-
-/// An error with all its causes, one line.
-fn explain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -69,6 +69,15 @@ impl Road {
     /// # Errors
     /// A refusal of the whole request; single records are refused in their results.
     pub async fn ingest(&self, caller: &Caller, request: IngestRequest) -> Result<Vec<RecordResult>, Refusal> {
+        let judged = self.judge(caller, request).await?;
+        self.keep(judged).await
+    }
+
+    /// The first half: everything up to the log. Requests of a stream pass it beside each other.
+    ///
+    /// # Errors
+    /// A refusal of the whole request.
+    pub async fn judge(&self, caller: &Caller, request: IngestRequest) -> Result<Judged, Refusal> {
         let IngestRequest { source, org_id, records, dry_run } = request;
         let Some(collector) = self.host.collector_of(&source) else {
             let rule =
@@ -91,18 +100,24 @@ impl Road {
         let mut results: Vec<Option<RecordResult>> = vec![None; count];
         let (submissions, pending) = sort_out(&context, org.as_ref(), records, &mut results);
         let outcomes = self.host.collect(&source, received_at, submissions).await?;
-        let plan = self.judge(&context, pending, outcomes, &mut results);
-        if !dry_run {
-            self.store(plan, &mut results).await?;
-        }
-        let results: Vec<RecordResult> =
-            results.into_iter().map(|result| result.unwrap_or_else(RecordResult::lost)).collect();
+        let plan = self.admit(&context, pending, outcomes, &mut results);
+        let results = results.into_iter().map(|result| result.unwrap_or_else(RecordResult::lost)).collect();
+        Ok(Judged { source, results, plan })
+    }
+
+    /// The second half: makes durable what is to be kept. Requests reach the log in the order of the first polls.
+    ///
+    /// # Errors
+    /// `OVERLOADED` or `STORE_UNAVAILABLE`: then nothing is known to be stored.
+    pub async fn keep(&self, judged: Judged) -> Result<Vec<RecordResult>, Refusal> {
+        let Judged { source, mut results, plan } = judged;
+        self.store(plan, &mut results).await?;
         self.metrics.ingested(&source, &results);
         Ok(results)
     }
 
     /// Admits every verdict: what can be answered at once goes into `results`, the rest into the plan.
-    fn judge(
+    fn admit(
         &self,
         context: &Context<'_>,
         pending: Vec<Pending>,
@@ -197,7 +212,7 @@ impl Road {
     }
 
     /// Dead letters first, then events: an answer that names either is only given when both are on disk.
-    async fn store(&self, plan: Plan, results: &mut [Option<RecordResult>]) -> Result<(), Refusal> {
+    async fn store(&self, plan: Plan, results: &mut [RecordResult]) -> Result<(), Refusal> {
         if !plan.dead_letters.is_empty() {
             let letters = plan.dead_letters.into_iter().map(Change::PutDeadLetter).collect();
             self.store.change(letters).await?;
@@ -208,15 +223,19 @@ impl Road {
         let (spots, groups): (Vec<Spot>, Vec<Group>) = plan.groups.into_iter().unzip();
         let appended: Vec<Appended> = self.store.append(groups).await?;
         for (spot, appended) in spots.into_iter().zip(appended) {
-            if let Some(result) = &mut results[spot.place] {
-                result.appended(spot.item, &appended);
-            }
+            results[spot.place].appended(spot.item, &appended);
         }
-        for result in results.iter_mut().flatten() {
-            result.settle();
-        }
+        results.iter_mut().for_each(RecordResult::settle);
         Ok(())
     }
+}
+
+/// A request whose records are judged, not kept yet: to be given to [`Road::keep`].
+pub struct Judged {
+    source: String,
+    results: Vec<RecordResult>,
+    /// Empty for a dry run.
+    plan: Plan,
 }
 
 /// Where a result stands: a record, or an item of its page.

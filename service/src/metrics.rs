@@ -25,6 +25,11 @@ struct RpcLabels {
     code: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: String,
+}
+
 /// All counters and gauges of one server.
 pub struct Metrics {
     registry: Registry,
@@ -34,6 +39,7 @@ pub struct Metrics {
     applied_sequence: Gauge,
     pending_events: Gauge,
     poisoned: Gauge,
+    disk: Family<PartLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -49,7 +55,9 @@ impl Default for Metrics {
         registry.register("applied_sequence", "Last sequence in store and index", applied_sequence.clone());
         registry.register("pending_events", "Events in the log, not in the index yet", pending_events.clone());
         registry.register("log_poisoned", "1 when the log cannot be written", poisoned.clone());
-        Self { registry, records, answers, last_sequence, applied_sequence, pending_events, poisoned }
+        let disk = Family::default();
+        registry.register("disk_bytes", "Bytes on disk: log, store, index, meta", disk.clone());
+        Self { registry, records, answers, last_sequence, applied_sequence, pending_events, poisoned, disk }
     }
 }
 
@@ -79,6 +87,15 @@ impl Metrics {
         self.applied_sequence.set(signed(store.applied_sequence));
         self.pending_events.set(signed(store.pending_events));
         self.poisoned.set(i64::from(store.poisoned));
+        let parts = [
+            ("log", store.log_bytes),
+            ("store", store.store_bytes),
+            ("index", store.index_bytes),
+            ("meta", store.meta_bytes),
+        ];
+        for (part, bytes) in parts {
+            self.disk.get_or_create(&PartLabels { part: part.to_owned() }).set(signed(bytes));
+        }
         let mut page = String::new();
         // Writing into a String does not fail.
         let _ = encode(&mut page, &self.registry);

@@ -259,7 +259,7 @@ async fn sweep(store: Store, stop: CancellationToken) {
         let store = store.clone();
         match tokio::task::spawn_blocking(move || store.sweep()).await {
             Ok(Ok(report)) => tracing::debug!(?report, "swept"),
-            Ok(Err(error)) => tracing::error!(%error, "the sweep failed"),
+            Ok(Err(error)) => tracing::error!(error = system_log_index::error::chain(&error), "the sweep failed"),
             Err(error) => tracing::error!(%error, "the sweep failed"),
         }
         tokio::select! {

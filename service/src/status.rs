@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use system_log_collectors::CollectError;
+use system_log_index::error::chain;
 use system_log_index::{AppendError, ReadError};
 use system_log_model::{Violation, limits};
 use tonic::{Code, Status};
@@ -153,7 +154,7 @@ impl From<AppendError> for Refusal {
 
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
-        Self::internal(&error)
+        Self::internal(&chain(&error))
     }
 }
 

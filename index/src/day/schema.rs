@@ -63,7 +63,9 @@ pub(crate) fn schema() -> (Schema, Fields) {
 /// Our own splitting and nothing else.
 pub(crate) fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::new();
-    manager.register(WORDS, Words::default());
+    manager.register(WORDS, Words);
+    // The engine looks this one up for every indexed field, also for bytes, which are never split.
+    manager.register("default", Words);
     manager
 }
 

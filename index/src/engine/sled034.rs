@@ -8,11 +8,18 @@ use std::fs::{self, File};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::{Engine, EngineError, Pair, Pairs, Write};
 
 /// sled collects garbage only in its flusher, so it stays on; what is written is synced by us, so it may be slow.
 const FLUSHER_MS: u64 = 5_000;
+
+/// A reader that holds a closed day is done after a batch of rows.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// See [`LOCK_WAIT`]; sled tells nobody when a lock is given back.
+const LOCK_POLL: Duration = Duration::from_millis(1);
 
 /// One sled directory.
 pub(crate) struct SledEngine {
@@ -25,12 +32,31 @@ impl SledEngine {
     /// Opens or makes a directory. Damage is an error, whatever sled itself makes of it.
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, EngineError> {
         let config = sled::Config::new().path(directory).cache_capacity(cache).flush_every_ms(Some(FLUSHER_MS));
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        let db = opened.map_err(|panic| EngineError::Panicked(panic_text(&*panic)))??;
+        let db = open_when_free(&config)?;
         let path = directory.join("db");
         let data = File::open(&path).map_err(EngineError::io(&path))?;
         File::open(directory).and_then(|dir| dir.sync_all()).map_err(EngineError::io(directory))?;
         Ok(Self { db, data, directory: directory.to_owned() })
+    }
+}
+
+/// Opens once the file's lock is free. The data folder has one owner, so who still holds the lock is this very process: the
+/// last reader of a day that was closed a moment ago, on its way out.
+fn open_when_free(config: &sled::Config) -> Result<sled::Db, EngineError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        match opened.map_err(|panic| EngineError::Panicked(panic_text(&*panic)))? {
+            Ok(db) => return Ok(db),
+            Err(error) => {
+                let error = EngineError::from(error);
+                if !error.is_locked() || waited >= LOCK_WAIT {
+                    return Err(error);
+                }
+            }
+        }
+        thread::sleep(LOCK_POLL);
+        waited += LOCK_POLL;
     }
 }
 

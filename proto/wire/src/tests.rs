@@ -61,7 +61,7 @@ fn everything_in_the_contract_is_explained() {
 fn json_is_the_canonical_one() {
     let filter = EventFilter {
         log: Log::AiUsage.into(),
-        start_time: Some(pbjson_types::Timestamp { seconds: 1_795_341_600, nanos: 0 }),
+        start_time: Some(crate::Timestamp { seconds: 1_795_341_600, nanos: 0 }),
         contains: Some(ContainsFilter { event_name: "chat".into(), ..ContainsFilter::default() }),
         bot_only: true,
         success: Some(false),
@@ -70,7 +70,7 @@ fn json_is_the_canonical_one() {
     let json = serde_json::to_value(&filter).unwrap();
     let expected = serde_json::json!({
         "log": "LOG_AI_USAGE",
-        "startTime": "2026-11-22T10:00:00+00:00",
+        "startTime": "2026-11-22T10:00:00Z",
         "contains": {"eventName": "chat"},
         "botOnly": true,
         "success": false,

@@ -171,4 +171,20 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(status.get_error_details().error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
     }
+
+    #[tokio::test]
+    async fn a_deadline_that_passes_is_said_to_have_passed() {
+        let clock = Arc::new(system_log_model::ManualClock::at(
+            system_log_model::Timestamp::parse("2026-11-22T10:00:00Z").unwrap(),
+        ));
+        let state = Gate { verifiers: Vec::new(), dev: true, clock, metrics: Arc::default() };
+        let never = axum::routing::get(std::future::pending::<()>);
+        let router =
+            axum::Router::new().route("/", never).layer(axum::middleware::from_fn_with_state(Arc::new(state), gate));
+        let request = Request::get("/").header("grpc-timeout", "1m").body(Body::empty()).unwrap();
+        let response = tower::ServiceExt::oneshot(router, request).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
+    }
 }

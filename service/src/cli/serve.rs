@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use system_log_index::error::chain;
 use system_log_model::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{EXIT_USAGE, ServeArgs, explain};
+use super::{EXIT_USAGE, ServeArgs};
 use crate::auth::Role;
 use crate::auth::token::{MintError, Subject, dev_key, mint};
 use crate::clock::SystemClock;
@@ -49,7 +50,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", explain(&error));
+            eprintln!("{}", chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -113,7 +114,7 @@ fn print_first_steps(config: &Config, listen: SocketAddr) {
     let key = dev_key(&config.data).map_err(MintError::from);
     match key.and_then(|key| mint(&key, &subject, SystemClock.now())) {
         Ok(token) => println!("{}", first_steps(&token, listen)),
-        Err(error) => eprintln!("no token: {}", explain(&error)),
+        Err(error) => eprintln!("no token: {}", chain(&error)),
     }
 }
 

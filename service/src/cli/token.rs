@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use system_log_index::error::chain;
 use system_log_model::Clock;
 
-use super::{EXIT_USAGE, TokenArgs, explain};
+use super::{EXIT_USAGE, TokenArgs};
 use crate::auth::Role;
 use crate::auth::token::{MintError, Subject, dev_key, mint};
 use crate::clock::SystemClock;
@@ -25,7 +26,7 @@ pub fn run(args: &TokenArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{}", explain(&error));
+            eprintln!("{}", chain(&error));
             ExitCode::from(EXIT_USAGE)
         }
     }

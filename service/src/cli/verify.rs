@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use system_log_index::Store;
+use system_log_index::error::chain;
 
-use super::{VerifyArgs, explain};
+use super::VerifyArgs;
 
 /// It cannot be checked: no folder, or a server holds it.
 const EXIT_CANNOT_RUN: u8 = 2;
@@ -25,7 +26,7 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("{}", explain(&error));
+            eprintln!("{}", chain(&error));
             ExitCode::from(EXIT_CANNOT_RUN)
         }
     }

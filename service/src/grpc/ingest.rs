@@ -13,7 +13,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::auth::layer::refusal_for;
 use crate::auth::{Caller, caller};
 use crate::ingest::ResultOutcome;
-use crate::ingest::{IncomingRecord, IngestRequest, RecordResult, Road, nobody};
+use crate::ingest::{IncomingRecord, IngestRequest, Judged, RecordResult, Road, nobody};
 use crate::status::Refusal;
 use crate::wire::{pb, to_proto};
 
@@ -53,19 +53,26 @@ impl pb::ingest_service_server::IngestService for Ingest {
         let caller = caller(&request)?;
         let requests = tokio_stream::StreamExt::timeout(request.into_inner(), STREAM_IDLE);
         let this = self.clone();
+        let keeping = self.clone();
+        // Judged beside each other, kept in the order they were sent: the later of two records with one key is the duplicate.
         let answers = requests
             .map(move |next| {
                 let (this, caller) = (this.clone(), caller.clone());
                 async move {
                     match next {
-                        Ok(Ok(request)) => Ok(this.answer(&caller, request).await),
-                        Ok(Err(status)) => Err(refusal_for(&status).into()),
+                        Ok(Ok(request)) => Ok(this.judge(&caller, request).await),
+                        Ok(Err(status)) => Err(Status::from(refusal_for(&status))),
                         Err(_) => {
                             let text = "the stream was idle for too long";
                             Err(Refusal::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", text).into())
                         }
                     }
                 }
+            })
+            .buffered(STREAM_IN_FLIGHT)
+            .map(move |judged| {
+                let this = keeping.clone();
+                async move { Ok(this.keep(judged?).await) }
             })
             .buffered(STREAM_IN_FLIGHT);
         let stop = self.stop.clone();
@@ -78,11 +85,19 @@ impl pb::ingest_service_server::IngestService for Ingest {
 }
 
 impl Ingest {
-    async fn answer(&self, caller: &Caller, request: pb::IngestStreamRequest) -> pb::IngestStreamResponse {
+    async fn judge(&self, caller: &Caller, request: pb::IngestStreamRequest) -> (u64, Result<Judged, Refusal>) {
         let pb::IngestStreamRequest { sequence, source, org_id, records } = request;
         let records = records.into_iter().map(record).collect();
         let request = IngestRequest { source, org_id, records, dry_run: false };
-        match self.road.ingest(caller, request).await {
+        (sequence, self.road.judge(caller, request).await)
+    }
+
+    async fn keep(&self, (sequence, judged): (u64, Result<Judged, Refusal>)) -> pb::IngestStreamResponse {
+        let kept = match judged {
+            Ok(judged) => self.road.keep(judged).await,
+            Err(refusal) => Err(refusal),
+        };
+        match kept {
             Ok(results) => {
                 pb::IngestStreamResponse { sequence, results: results.iter().map(result).collect(), error: None }
             }

@@ -1,8 +1,8 @@
 //! Requests into the model's terms. Only spelling is judged here; the rules are the model's.
 
-use pbjson_types::Timestamp as ProtoTimestamp;
 use system_log_model::filter::{RawContains, RawFilter};
 use system_log_model::{ActorKind, Category, Log, Member, Severity, Timestamp, Violation};
+use system_log_wire::Timestamp as ProtoTimestamp;
 
 use super::pb;
 use crate::status::Refusal;

@@ -1,6 +1,6 @@
 //! The model's terms into answers.
 
-use pbjson_types::{Struct, Timestamp as ProtoTimestamp, Value as ProtoValue, value::Kind};
+use pbjson_types::{Struct, Value as ProtoValue, value::Kind};
 use serde_json::Value;
 use system_log_index::Stored;
 use system_log_model::event::Attributes;
@@ -8,6 +8,7 @@ use system_log_model::{
     Actor, ActorKind, AiUsage, Binding, Category, Change, DeadLetter, Event, Log, Member, Severity, Timestamp,
     WebhookDelivery,
 };
+use system_log_wire::Timestamp as ProtoTimestamp;
 
 use super::pb;
 

@@ -1,0 +1,46 @@
+//! The fixed command line, with the real binary.
+
+use std::fs;
+
+use system_log_tests::process::{Process, run, token};
+
+#[test]
+fn dev_listens_on_loopback_only_and_all_mistakes_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    fs::write(&config, "[auth]\nissuer = \"me\"\n").unwrap();
+    let (config, data) = (config.to_str().unwrap(), folder.path().to_str().unwrap());
+    let args = ["serve", "--dev", "--data", data, "--listen", "0.0.0.0:0", "--config", config];
+    let (code, _, err) = run(&args);
+    assert_eq!(code, 64, "{err}");
+    assert!(err.contains("--listen") && err.contains("loopback") && err.contains("hs256_secret"), "{err}");
+}
+
+#[test]
+fn tokens_are_made_before_and_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = token(folder.path(), "acme", "admin");
+    let server = Process::serve(folder.path(), &[]);
+    let during = token(folder.path(), "*", "ingest");
+    assert!(before.split('.').count() == 3 && during.split('.').count() == 3);
+    server.kill();
+    let data = folder.path().to_str().unwrap();
+    for (org, role) in [("*", "admin"), ("acme", "king"), ("not an id", "admin")] {
+        let (code, out, err) = run(&["token", "--data", data, "--org", org, "--role", role]);
+        assert!(code != 0 && out.is_empty() && !err.is_empty(), "{org} {role}: {code} {out} {err}");
+    }
+}
+
+#[test]
+fn verify_tells_sound_from_damaged_from_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = Process::serve(folder.path(), &[]);
+    let (code, _, err) = run(&["verify", "--data", data]);
+    assert_eq!(code, 2, "a server holds the folder: {err}");
+    assert!(server.terminate().success());
+    let (code, out, err) = run(&["verify", "--data", data]);
+    assert_eq!(code, 0, "{out}{err}");
+    let (code, _, err) = run(&["verify", "--data", "/nowhere/at/all"]);
+    assert_eq!(code, 2, "{err}");
+}

@@ -1,0 +1,16 @@
+//! The real server, asked through its own contract. Each file is a set of promises.
+
+mod audit;
+mod auth;
+mod bad_input;
+mod cli;
+mod crash;
+mod export;
+mod house;
+mod ingest;
+mod model;
+mod organisation;
+mod read;
+mod readme;
+mod reflection;
+mod secrets;

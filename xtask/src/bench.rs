@@ -1,0 +1,11 @@
+//! `cargo xtask bench`: the release build, measured through its own gRPC contract.
+
+use crate::process::{self, Failure, cargo};
+
+pub(crate) fn run(events: u64) -> Result<(), Failure> {
+    let root = crate::root();
+    process::run(cargo(root).args(["build", "--release", "--package", "system-log-service", "--bin", "system-log"]))?;
+    let mut bench = cargo(root);
+    bench.args(["run", "--release", "--quiet", "--package", "system-log-tests", "--bin", "figures", "--"]);
+    process::run(bench.args(["--events", &events.to_string()]))
+}
