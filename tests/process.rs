@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The binary, built by the same profile as the test. The whole workspace is named, so that cargo chooses the features it
+/// The binary: the one that `SYSTEM_LOG_BIN` names, else built beside the test. The whole workspace is named, so that cargo chooses the features it
 /// chose for the tests and builds nothing twice.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("SYSTEM_LOG_BIN") {
+            return given.into();
+        }
         let test = std::env::current_exe().expect("the test knows itself");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--workspace", "--all-targets"]);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
         let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
         assert!(built.success(), "the service does not build");
         profile.join("system-log")

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use system_log_model::OrgId;
 use system_log_model::clock::Day;
 
+use crate::days::DayEvents;
 use crate::entry::Stored;
 use crate::error::{MaintainError, chain};
 use crate::log::segment;
@@ -128,7 +129,7 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
 }
 
 /// Events by day and organisation, ascending in each.
-fn by_day(batches: &[Arc<Batch>]) -> BTreeMap<Day, Vec<(OrgId, Vec<Arc<Stored>>)>> {
+fn by_day(batches: &[Arc<Batch>]) -> BTreeMap<Day, DayEvents> {
     let mut days: BTreeMap<Day, BTreeMap<&OrgId, Vec<Arc<Stored>>>> = BTreeMap::new();
     for stored in batches.iter().flat_map(|batch| &batch.events) {
         let day = days.entry(stored.id.day).or_default();

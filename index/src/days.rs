@@ -132,7 +132,7 @@ impl Days {
                 self.set_aside(day, &path)?;
                 let engine = SledEngine::open(&store, self.limits.day_cache)?;
                 let handle = DayHandle::open(Box::new(engine), &index, memory)?;
-                handle.apply(&self.from_log(day, applied)?)?;
+                handle.apply(&self.read_log(day, applied)?)?;
                 handle.index.close_writer();
                 handle
             }
@@ -156,7 +156,7 @@ impl Days {
     }
 
     /// What the log still has of a day, up to what the days must have; the applier brings the rest.
-    fn from_log(&self, day: Day, applied: u64) -> Result<DayEvents, DayError> {
+    fn read_log(&self, day: Day, applied: u64) -> Result<DayEvents, DayError> {
         let mut events: BTreeMap<OrgId, Vec<Arc<Stored>>> = BTreeMap::new();
         let visit = |frame: crate::log::frame::Frame| {
             let mut sequence = frame.first;
@@ -192,10 +192,10 @@ impl Days {
         let too_many = open.len().saturating_sub(self.limits.open_days.max(1));
         let idle = |(day, _): &&(Day, Arc<Slot>)| *day != keep && !writing.contains(day);
         for (_, slot) in open.iter().filter(idle).take(too_many) {
-            if let Some(mut state) = slot.state.try_lock() {
-                if let Some(handle) = state.open.take() {
-                    state.lingering = Arc::downgrade(&handle);
-                }
+            if let Some(mut state) = slot.state.try_lock()
+                && let Some(handle) = state.open.take()
+            {
+                state.lingering = Arc::downgrade(&handle);
             }
         }
     }

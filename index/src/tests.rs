@@ -1,9 +1,9 @@
 //! Bigger tests, each named by a promise; what they share stands here.
 
+mod contains;
 mod dedupe;
 mod directory;
 mod durability;
-mod figures;
 mod isolation;
 mod model;
 pub(crate) mod random;

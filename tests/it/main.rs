@@ -1,5 +1,7 @@
 //! The real server, asked through its own contract. Each file is a set of promises.
 
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
+
 mod audit;
 mod auth;
 mod bad_input;

@@ -45,7 +45,7 @@ async fn what_was_secret_is_found_nowhere_and_the_rest_is() {
         seen += &String::from_utf8(letter.payload.to_vec()).unwrap();
     }
     for secret in secrets() {
-        for part in secret.as_bytes().windows(8).map(|part| std::str::from_utf8(part).unwrap()) {
+        for part in (8..=secret.len()).map(|end| &secret[end - 8..end]) {
             // The header that every token of a kind shares is no secret.
             if !"eyJhbGciOiJIUzI1NiJ9.".contains(part) {
                 assert!(!seen.contains(part), "{part} of {secret} survives");

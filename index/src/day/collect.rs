@@ -145,10 +145,10 @@ impl SegmentCollector for FirstOfSegment {
         }
         if self.best.len() < self.limit {
             self.best.push(place);
-        } else if let Some(mut worst) = self.best.peek_mut() {
-            if place < *worst {
-                *worst = place;
-            }
+        } else if let Some(mut worst) = self.best.peek_mut()
+            && place < *worst
+        {
+            *worst = place;
         }
     }
 

@@ -71,10 +71,10 @@ impl<'a> OrgReader<'a> {
         if self.at_hand.insert(first, cached).is_none() {
             self.oldest.push_back(first);
         }
-        if self.oldest.len() > CHUNKS_AT_HAND {
-            if let Some(first) = self.oldest.pop_front() {
-                self.at_hand.remove(&first);
-            }
+        if self.oldest.len() > CHUNKS_AT_HAND
+            && let Some(first) = self.oldest.pop_front()
+        {
+            self.at_hand.remove(&first);
         }
         Ok(first)
     }

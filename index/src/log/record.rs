@@ -8,6 +8,10 @@ use crate::entry::Change;
 
 /// One thing that was accepted. A group takes one sequence for each event, a change takes one.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "changes are rare, and live no longer than the frame they are written in"
+)]
 pub(crate) enum Record {
     /// Events of one organisation.
     Events { key: Option<KeyHash>, received: Timestamp, events: Vec<Event> },

@@ -58,6 +58,9 @@ pub(crate) struct Writer {
     pub(crate) written: u64,
 }
 
+/// Where a request waits for its answer.
+type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
+
 /// A frame in the making.
 #[derive(Default)]
 struct Draft {
@@ -69,9 +72,9 @@ struct Draft {
     /// What its requests count, and what of it goes into the frame: duplicates do not.
     size: Size,
     kept: Size,
-    appends: Vec<(oneshot::Sender<Result<Vec<Appended>, AppendError>>, Vec<Appended>)>,
+    appends: Vec<(Reply<Vec<Appended>>, Vec<Appended>)>,
     /// Each with how many of the frame's changes are its own.
-    changes: Vec<(oneshot::Sender<Result<Vec<bool>, AppendError>>, usize)>,
+    changes: Vec<(Reply<Vec<bool>>, usize)>,
 }
 
 impl Writer {
