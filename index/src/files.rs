@@ -17,7 +17,9 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(path)?;
-    path.parent().map_or(Ok(()), sync_directory)
+    // The parent of a bare name is the working directory.
+    let is_named = |parent: &&Path| !parent.as_os_str().is_empty();
+    path.parent().map_or(Ok(()), |parent| sync_directory(Some(parent).filter(is_named).unwrap_or(Path::new("."))))
 }
 
 /// Replaces a file so that after a power loss either the old or the new content stands there, whole.
@@ -28,7 +30,9 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     drop(file);
     fs::rename(&fresh, path)?;
-    path.parent().map_or(Ok(()), sync_directory)
+    // The parent of a bare name is the working directory.
+    let is_named = |parent: &&Path| !parent.as_os_str().is_empty();
+    path.parent().map_or(Ok(()), |parent| sync_directory(Some(parent).filter(is_named).unwrap_or(Path::new("."))))
 }
 
 /// Bytes below a path; what vanishes meanwhile counts nothing.

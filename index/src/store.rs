@@ -18,7 +18,7 @@ use crate::error::{AppendError, MaintainError, OpenError, ReadError, Unavailable
 use crate::files::FolderLock;
 use crate::log::frame::MAX_RAW;
 use crate::log::record::{self, Record};
-use crate::log::writer::{EncodedGroup, Request, Size};
+use crate::log::writer::{EncodedChange, EncodedGroup, Request, Size};
 use crate::options::StoreOptions;
 use crate::page::{self, Cursor, Page, PageRequest};
 use crate::scan::Scan;
@@ -100,18 +100,27 @@ impl Store {
     /// # Errors
     /// [`AppendError::Overloaded`]: nothing was stored. Otherwise see there.
     pub async fn append(&self, groups: Vec<Group>) -> Result<Vec<Appended>, AppendError> {
-        if groups.is_empty() {
+        self.append_with(groups, Vec::new()).await
+    }
+
+    /// The same together with changes: all of it is durable and visible when it returns, or none of it ever is.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn append_with(&self, groups: Vec<Group>, changes: Vec<Change>) -> Result<Vec<Appended>, AppendError> {
+        if groups.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
         let received = self.shared().clock.now();
         let groups: Vec<EncodedGroup> =
             groups.into_iter().map(|group| encode_group(group, received)).collect::<Result<_, _>>()?;
-        let size = Size {
-            records: groups.iter().map(|group| group.events.len()).sum(),
-            bytes: groups.iter().map(|group| group.bytes.len()).sum(),
-        };
+        let changes = encode_changes(changes)?;
+        let events: usize = groups.iter().map(|group| group.events.len()).sum();
+        let event_bytes: usize = groups.iter().map(|group| group.bytes.len()).sum();
+        let change_bytes: usize = changes.iter().map(|(_, bytes)| bytes.len()).sum();
+        let size = Size { records: events + changes.len(), bytes: event_bytes + change_bytes };
         let (reply, answer) = oneshot::channel();
-        let request = Request::Append { groups, size, reply };
+        let request = Request::Append { groups, changes, size, reply };
         self.send(request, size)?;
         answer.await.unwrap_or(Err(self.gone()))
     }
@@ -149,15 +158,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let encode = |change: Change| {
-            let record = Record::Change(change);
-            let bytes = record::encode(&record).map_err(invalid)?;
-            match record {
-                Record::Change(change) => Ok((change, bytes)),
-                Record::Events { .. } => Err(AppendError::Invalid("not a change".into())),
-            }
-        };
-        let changes: Vec<(Change, Vec<u8>)> = changes.into_iter().map(encode).collect::<Result<_, _>>()?;
+        let changes = encode_changes(changes)?;
         let size = Size { records: changes.len(), bytes: changes.iter().map(|(_, bytes)| bytes.len()).sum() };
         let (reply, answer) = oneshot::channel();
         let request = Request::Change { changes, size, reply };
@@ -327,6 +328,8 @@ impl Store {
     pub fn sweep(&self) -> Result<SweepReport, MaintainError> {
         let closed = |_| MaintainError::Closed;
         self.shared().check_open().map_err(closed)?;
+        // A full queue means a busy log, which begins new files by itself; the next sweep asks again.
+        let _full = self.0.doors.lock().requests.as_ref().map(|requests| requests.try_send(Request::Rotate));
         sweep::sweep(self.shared())
     }
 
@@ -365,6 +368,18 @@ impl Store {
 
 fn invalid(error: impl std::fmt::Display) -> AppendError {
     AppendError::Invalid(error.to_string())
+}
+
+fn encode_changes(changes: Vec<Change>) -> Result<Vec<EncodedChange>, AppendError> {
+    let encode = |change: Change| {
+        let record = Record::Change(change);
+        let bytes = record::encode(&record).map_err(invalid)?;
+        match record {
+            Record::Change(change) => Ok((change, bytes)),
+            Record::Events { .. } => Err(invalid("not a change")),
+        }
+    };
+    changes.into_iter().map(encode).collect()
 }
 
 fn encode_group(group: Group, received: system_log_model::Timestamp) -> Result<EncodedGroup, AppendError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use system_log_model::{limits, retention};
 
 use crate::error::MaintainError;
+use crate::log::segment;
 use crate::shared::Shared;
 
 /// An export keeps the cut-off of its beginning and may be resumed so long, so its days stay as long.
@@ -26,6 +27,8 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     let cutoff = retention::cutoff(now);
     let grace = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
     let days = shared.days.remove_before(cutoff.plus_micros(-grace)).map_err(MaintainError::io(&shared.directory))?;
+    let log = shared.log_directory();
+    segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
     let swept = shared.meta.sweep(now, cutoff);
     let (keys, dead_letters) = swept.map_err(MaintainError::Meta)?;
     Ok(SweepReport { days: days.iter().map(ToString::to_string).collect(), keys, dead_letters })

@@ -15,7 +15,7 @@ pub const EXIT_USAGE: u8 = 64;
 
 /// The event log of a SaaS, for its customers' administrators.
 #[derive(Debug, Parser)]
-#[command(name = "system-log", version, about)]
+#[command(name = "system-log", version)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

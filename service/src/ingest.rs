@@ -102,7 +102,7 @@ impl Road {
         let outcomes = self.host.collect(&source, received_at, submissions).await?;
         let plan = self.admit(&context, pending, outcomes, &mut results);
         let results = results.into_iter().map(|result| result.unwrap_or_else(RecordResult::lost)).collect();
-        Ok(Judged { source, results, plan })
+        Ok(Judged { source, results, plan, dry_run })
     }
 
     /// The second half: makes durable what is to be kept. Requests reach the log in the order of the first polls.
@@ -110,9 +110,11 @@ impl Road {
     /// # Errors
     /// `OVERLOADED` or `STORE_UNAVAILABLE`: then nothing is known to be stored.
     pub async fn keep(&self, judged: Judged) -> Result<Vec<RecordResult>, Refusal> {
-        let Judged { source, mut results, plan } = judged;
-        self.store(plan, &mut results).await?;
-        self.metrics.ingested(&source, &results);
+        let Judged { source, mut results, plan, dry_run } = judged;
+        if !dry_run {
+            self.store(plan, &mut results).await?;
+            self.metrics.ingested(&source, &results);
+        }
         Ok(results)
     }
 
@@ -183,7 +185,10 @@ impl Road {
             }
             Admitted::DeadLetter { reason, message } => {
                 let message = self.guard.text(&message).into_owned();
-                if !context.dry_run {
+                // Items of a page share its one letter: it holds the page, and the items that were stored are duplicates when
+                // it is replayed.
+                if !context.dry_run && plan.lettered != Some(spot.place) {
+                    plan.lettered = Some(spot.place);
                     plan.dead_letters.push(self.dead_letter(context, pending, reason.name(), &message));
                 }
                 RecordResult::dead_lettered(reason, message)
@@ -211,17 +216,11 @@ impl Road {
         }
     }
 
-    /// Dead letters first, then events: an answer that names either is only given when both are on disk.
+    /// Events and dead letters together: a request that is refused has left neither.
     async fn store(&self, plan: Plan, results: &mut [RecordResult]) -> Result<(), Refusal> {
-        if !plan.dead_letters.is_empty() {
-            let letters = plan.dead_letters.into_iter().map(Change::PutDeadLetter).collect();
-            self.store.change(letters).await?;
-        }
-        if plan.groups.is_empty() {
-            return Ok(());
-        }
+        let letters = plan.dead_letters.into_iter().map(Change::PutDeadLetter).collect();
         let (spots, groups): (Vec<Spot>, Vec<Group>) = plan.groups.into_iter().unzip();
-        let appended: Vec<Appended> = self.store.append(groups).await?;
+        let appended: Vec<Appended> = self.store.append_with(groups, letters).await?;
         for (spot, appended) in spots.into_iter().zip(appended) {
             results[spot.place].appended(spot.item, &appended);
         }
@@ -236,6 +235,7 @@ pub struct Judged {
     results: Vec<RecordResult>,
     /// Empty for a dry run.
     plan: Plan,
+    dry_run: bool,
 }
 
 /// Where a result stands: a record, or an item of its page.
@@ -250,6 +250,8 @@ struct Spot {
 struct Plan {
     groups: Vec<(Spot, Group)>,
     dead_letters: Vec<DeadLetter>,
+    /// The place of the record whose letter was written last.
+    lettered: Option<usize>,
 }
 
 /// The checks that need no plugin. Records that fail get their result here; the others become submissions, without the

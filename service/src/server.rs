@@ -39,6 +39,15 @@ pub const SHUTDOWN: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(6);
 /// How often bytes that are past the retention are looked for: within a day, with room for failures.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// What health is asked about: the server as a whole, and each service by its name.
+const SERVICES: [&str; 6] = [
+    "",
+    "systemlog.v1.IngestService",
+    "systemlog.v1.LogService",
+    "systemlog.v1.DirectoryService",
+    "systemlog.v1.CollectorService",
+    "systemlog.v1.KeyService",
+];
 const SEAL_KEY_FILE: &str = "seal.key";
 
 /// Why a server cannot be built.
@@ -228,14 +237,14 @@ impl Server {
 
     /// Serves until [`Self::stopper`] is cancelled, then drains. Returns within [`SHUTDOWN`] of the stop.
     pub async fn run(self) {
-        self.health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+        tell_health(&self.health, tonic_health::ServingStatus::Serving).await;
         let halt = CancellationToken::new();
         let public = tokio::spawn(listener::serve(self.public, self.router, self.stop.clone(), DRAIN));
         let admin = tokio::spawn(listener::serve(self.admin, self.admin_router, halt.clone(), Duration::from_secs(1)));
         let sweep = tokio::spawn(sweep(self.store.clone(), self.stop.clone()));
         self.stop.cancelled().await;
         tracing::info!("stopping");
-        self.health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        tell_health(&self.health, tonic_health::ServingStatus::NotServing).await;
         for task in [public, sweep] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the server failed");
@@ -250,6 +259,13 @@ impl Server {
         halt.cancel();
         admin.abort();
         tracing::info!("stopped");
+    }
+}
+
+/// Says the same of the server and of each of its services.
+async fn tell_health(health: &HealthReporter, status: tonic_health::ServingStatus) {
+    for service in SERVICES {
+        health.set_service_status(service, status).await;
     }
 }
 

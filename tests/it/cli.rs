@@ -17,6 +17,20 @@ fn dev_listens_on_loopback_only_and_all_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn a_data_folder_may_be_a_bare_name_that_is_not_there_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = std::process::Command::new(system_log_tests::process::binary());
+    serve.current_dir(folder.path()).args(["serve", "--dev", "--data", "d"]);
+    serve.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).stdout(std::process::Stdio::piped());
+    let mut server = serve.spawn().unwrap();
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut first).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(first.starts_with("ready"), "{first}");
+}
+
+#[test]
 fn tokens_are_made_before_and_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let before = token(folder.path(), "acme", "admin");

@@ -202,3 +202,16 @@ async fn the_platforms_own_events_become_rows_with_their_change() {
     assert_eq!(event.message, "role: standard -> administrator");
     assert_eq!(event.recipient, "bob@example.com");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pages_unknown_items_share_one_dead_letter() {
+    let server = TestServer::start().await;
+    let item = |n: usize| json!({"event": "levitated", "id": format!("i{n}"), "timestamp": 1_795_337_000.5, "recipient": "a@example.com"});
+    let padding = "x".repeat(150_000);
+    let page = record(&json!({"items": (0..300).map(item).collect::<Vec<_>>(), "paging": {"next": padding}}));
+    let results = server.sender().send("mailgun", "acme", vec![page]).await.unwrap();
+    assert_eq!((results[0].outcome(), results[0].items.len()), (pb::Outcome::DeadLettered, 300));
+    let operator = server.client("*", system_log_service::auth::Role::Operator);
+    let letters = operator.collectors().list_dead_letters(pb::ListDeadLettersRequest::default()).await.unwrap();
+    assert_eq!(letters.into_inner().dead_letters.len(), 1);
+}

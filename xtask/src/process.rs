@@ -47,7 +47,8 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
 
 /// Runs to the end and shows each line of standard output to `see` as well.
 pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<(), Failure> {
-    let start = |source| Failure::Start { program: name(command), source };
+    let program = name(command);
+    let start = |source| Failure::Start { program: program.clone(), source };
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).split(b'\n') {
@@ -57,8 +58,8 @@ pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<
             see(&line);
         }
     }
-    let status = child.wait().map_err(|source| Failure::Start { program: name(command), source })?;
-    if status.success() { Ok(()) } else { Err(Failure::Exit(name(command))) }
+    let status = child.wait().map_err(start)?;
+    if status.success() { Ok(()) } else { Err(Failure::Exit(program)) }
 }
 
 /// Whether a program can be started at all.

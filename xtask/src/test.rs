@@ -3,6 +3,7 @@
 //! A failed step does not stop the next ones. A step whose tool is missing is skipped and says which line installs it;
 //! with `CI=true` that is a failure. What is skipped is never counted as passed.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -81,19 +82,18 @@ fn in_ci() -> bool {
 }
 
 fn format(_: &mut Count) -> Step {
-    let check = |folder| process::run(cargo(folder).args(["fmt", "--all", "--check"]));
-    Step::Done(check(crate::root()).and_then(|()| check(&crate::root().join("plugins"))))
+    Step::Done(in_both(|folder| process::run(cargo(folder).args(["fmt", "--all", "--check"]))))
 }
 
 fn clippy(_: &mut Count) -> Step {
-    let check = |folder| {
-        process::run(
-            cargo(folder)
-                .args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"])
-                .args(["--", "-D", "warnings"]),
-        )
-    };
-    Step::Done(check(crate::root()).and_then(|()| check(&crate::root().join("plugins"))))
+    let check = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    Step::Done(in_both(|folder| process::run(cargo(folder).args(check))))
+}
+
+/// In the host's workspace and in that of the plugins.
+fn in_both(check: impl Fn(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
+    check(crate::root())?;
+    check(&crate::root().join("plugins"))
 }
 
 /// The plugins' mapping code, natively: cases and laws.

@@ -67,8 +67,12 @@ pub(crate) fn drop_below(directory: &Path, applied: u64) -> io::Result<usize> {
     for pair in files.windows(2) {
         // A file ends where the next one begins.
         if pair[1].0 <= applied + 1 {
-            fs::remove_file(&pair[0].1)?;
-            removed += 1;
+            match fs::remove_file(&pair[0].1) {
+                Ok(()) => removed += 1,
+                // Applier and sweep may both be at it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     if removed > 0 {

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
+use system_log_model::clock::MICROS_PER_DAY;
 use system_log_model::{Event, Timestamp};
 use tokio::sync::oneshot;
 
@@ -33,9 +34,31 @@ pub(crate) struct EncodedGroup {
 
 /// What waits in the queue.
 pub(crate) enum Request {
-    Append { groups: Vec<EncodedGroup>, size: Size, reply: oneshot::Sender<Result<Vec<Appended>, AppendError>> },
-    Change { changes: Vec<(Change, Vec<u8>)>, size: Size, reply: oneshot::Sender<Result<Vec<bool>, AppendError>> },
+    /// Groups, and changes that must not be without them nor they without the changes.
+    Append {
+        groups: Vec<EncodedGroup>,
+        changes: Vec<EncodedChange>,
+        size: Size,
+        reply: Reply<Vec<Appended>>,
+    },
+    Change {
+        changes: Vec<EncodedChange>,
+        size: Size,
+        reply: Reply<Vec<bool>>,
+    },
+    /// Begins a new file when the present one holds something and was begun long ago, so that expired bytes can go.
+    Rotate,
 }
+
+/// A change and its bytes.
+pub(crate) type EncodedChange = (Change, Vec<u8>);
+
+/// Where a request waits for its answer.
+type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
+
+/// A file of the log holds the events of about so long at most: the days have them, and they must be gone from disk a day
+/// after they expire.
+const FILE_AGE_MICROS: i64 = MICROS_PER_DAY / 4;
 
 /// What a request counts against the bounds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,10 +79,9 @@ pub(crate) struct Writer {
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) next: u64,
     pub(crate) written: u64,
+    /// When the present file was begun.
+    pub(crate) begun: Timestamp,
 }
-
-/// Where a request waits for its answer.
-type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
 /// A frame in the making.
 #[derive(Default)]
@@ -72,9 +94,10 @@ struct Draft {
     /// What its requests count, and what of it goes into the frame: duplicates do not.
     size: Size,
     kept: Size,
+    is_to_rotate: bool,
     appends: Vec<(Reply<Vec<Appended>>, Vec<Appended>)>,
     /// Each with how many of the frame's changes are its own.
-    changes: Vec<(Reply<Vec<bool>>, usize)>,
+    changes: Vec<(Option<Reply<Vec<bool>>>, usize)>,
 }
 
 impl Writer {
@@ -95,12 +118,13 @@ impl Writer {
 
     fn take(&self, draft: &mut Draft, request: Request) {
         match request {
-            Request::Append { groups, size, reply } => match self.duplicates(draft, &groups) {
+            Request::Append { groups, changes, size, reply } => match self.duplicates(draft, &groups) {
                 Ok(known) => {
                     draft.count(size);
                     let appended =
                         groups.into_iter().zip(known).map(|(group, known)| self.group(draft, group, known)).collect();
                     draft.appends.push((reply, appended));
+                    draft.change(None, changes);
                 }
                 Err(error) => {
                     self.shared.load.give(size.records, size.bytes);
@@ -109,12 +133,9 @@ impl Writer {
             },
             Request::Change { changes, size, reply } => {
                 draft.count(size);
-                draft.keep(size);
-                draft.changes.push((reply, changes.len()));
-                for (change, bytes) in changes {
-                    draft.push(Record::Change(change), &bytes);
-                }
+                draft.change(Some(reply), changes);
             }
+            Request::Rotate => draft.is_to_rotate = true,
         }
     }
 
@@ -185,7 +206,29 @@ impl Writer {
         }
         let mut found = found.into_iter();
         for (reply, count) in draft.changes {
-            let _gone = reply.send(Ok(found.by_ref().take(count).collect()));
+            let found = found.by_ref().take(count).collect();
+            let _gone = reply.map(|reply| reply.send(Ok(found)));
+        }
+        if draft.is_to_rotate {
+            self.rotate();
+        }
+    }
+
+    /// Begins a new file when the present one is old; the applier removes old ones once the days have everything.
+    fn rotate(&mut self) {
+        let now = self.shared.clock.now();
+        let is_old = now.micros().saturating_sub(self.begun.micros()) >= FILE_AGE_MICROS;
+        if !is_old || self.written <= segment::HEADER.len() as u64 {
+            return;
+        }
+        // What is written stands in the old file, synced. Without a new one the old one simply goes on.
+        match (self.open)(self.next) {
+            Ok(sink) => {
+                self.sink = sink;
+                self.written = segment::HEADER.len() as u64;
+                self.begun = now;
+            }
+            Err(error) => tracing::warn!(%error, "a new file of the log cannot be begun"),
         }
     }
 
@@ -193,6 +236,7 @@ impl Writer {
         if self.written >= self.shared.limits.segment_bytes {
             self.sink = (self.open)(self.next)?;
             self.written = segment::HEADER.len() as u64;
+            self.begun = self.shared.clock.now();
         }
         let bytes = frame::encode(self.next, draft.span, &draft.raw)?;
         self.sink.write(&bytes)?;
@@ -206,7 +250,7 @@ impl Writer {
         for (reply, _) in draft.appends {
             let _gone = reply.send(Err(AppendError::Unavailable(why.clone())));
         }
-        for (reply, _) in draft.changes {
+        for reply in draft.changes.into_iter().filter_map(|(reply, _)| reply) {
             let _gone = reply.send(Err(AppendError::Unavailable(why.clone())));
         }
     }
@@ -221,6 +265,15 @@ impl Draft {
     const fn keep(&mut self, size: Size) {
         self.kept.records += size.records;
         self.kept.bytes += size.bytes;
+    }
+
+    fn change(&mut self, reply: Option<Reply<Vec<bool>>>, changes: Vec<EncodedChange>) {
+        let bytes = changes.iter().map(|(_, bytes)| bytes.len()).sum();
+        self.keep(Size { records: changes.len(), bytes });
+        self.changes.push((reply, changes.len()));
+        for (change, bytes) in changes {
+            self.push(Record::Change(change), &bytes);
+        }
     }
 
     fn push(&mut self, record: Record, bytes: &[u8]) {

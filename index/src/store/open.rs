@@ -59,6 +59,7 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
         sink,
         next,
         written: segment::HEADER.len() as u64,
+        begun: shared.clock.now(),
     };
     let named = |name: &str| thread::Builder::new().name(name.to_owned());
     let writer_thread = named("log-writer").spawn(move || writer.run()).map_err(io(&directory))?;
@@ -125,5 +126,8 @@ fn replay(shared: &Shared, log: &Path) -> Result<u64, OpenError> {
         tracing::error!(damage = %text, "the log is damaged");
     }
     *shared.log_state.lock() = (damage, recovered.torn as u64);
-    Ok(applied.max(recovered.last) + 1)
+    // A file is named after the first sequence it may hold: with neither checkpoint nor frames this is what is left to say
+    // which ones were given out.
+    let named = segment::list(log).map_err(OpenError::io(log))?.last().map_or(0, |(first, _)| first.saturating_sub(1));
+    Ok(applied.max(recovered.last).max(named) + 1)
 }

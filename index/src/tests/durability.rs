@@ -176,3 +176,24 @@ fn files_of_the_log_go_when_the_days_have_everything() {
     assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 5);
     assert_eq!(rig.put(vec![event("acme", noon(), "x")])[0].id.sequence.0, 6);
 }
+
+/// With neither checkpoint nor frames, the file's name still says which sequences were given out.
+#[test]
+fn a_sequence_is_not_given_out_again_when_the_checkpoint_is_lost() {
+    let rig = Rig::new(lazy());
+    rig.put(vec![event("acme", noon(), "one"), event("acme", noon(), "two")]);
+    rig.store.close();
+    // Opening begins a new file; closing again leaves it empty.
+    let rig = rig.reopen();
+    rig.store.close();
+    let rig = rig.reopen_after(|folder| {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("checkpoint") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    });
+    let stored = rig.put(vec![event("acme", noon(), "three")]);
+    assert_eq!(stored[0].id.sequence.0, 3);
+}

@@ -49,3 +49,26 @@ fn a_sweep_gives_back_whole_days_and_nothing_that_is_kept() {
     let rig = rig.reopen();
     assert_eq!(rig.store.status().days, 1);
 }
+
+// proves: S5
+#[test]
+fn bytes_of_the_log_go_although_nothing_more_is_written() {
+    let rig = Rig::new(lazy());
+    rig.put(vec![event("acme", noon(), "an old secret of the log")]);
+    rig.store.flush().unwrap();
+    let log = || {
+        let files = fs::read_dir(rig.folder.path().join("log")).unwrap();
+        files.map(|file| fs::metadata(file.unwrap().path()).unwrap().len()).collect::<Vec<_>>()
+    };
+    rig.store.sweep().unwrap();
+    assert!(log().iter().any(|bytes| *bytes > 100), "a young file stays");
+    rig.clock.set(noon().plus_micros(MICROS_PER_DAY));
+    // The writer begins the new file after it was asked; the sweep that follows finds the old one idle.
+    while log().iter().any(|bytes| *bytes > 100) {
+        rig.store.sweep().unwrap();
+    }
+    let later = rig.put(vec![event("acme", noon(), "later")]);
+    assert_eq!(later[0].id.sequence.0, 2);
+    let rig = rig.reopen();
+    assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 2);
+}

@@ -59,16 +59,19 @@ impl Gate {
         match demand(path) {
             Some(Demand::Nothing) => Ok(None),
             Some(Demand::AnyToken) if self.dev => Ok(None),
-            Some(Demand::AnyToken) => self.authenticate(headers).map(Some),
+            Some(Demand::AnyToken) => self.member_refused(headers),
             Some(Demand::Role(role)) => {
                 let caller = self.authenticate(headers)?;
                 if caller.role == role { Ok(Some(caller)) } else { Err(Refusal::role_required(role.name())) }
             }
-            None => {
-                let caller = self.authenticate(headers)?;
-                if caller.role == Role::Member { Err(Refusal::role_required("admin")) } else { Ok(Some(caller)) }
-            }
+            None => self.member_refused(headers),
         }
+    }
+
+    /// Any role but the one that is always refused.
+    fn member_refused(&self, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
+        let caller = self.authenticate(headers)?;
+        if caller.role == Role::Member { Err(Refusal::role_required("admin")) } else { Ok(Some(caller)) }
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {

@@ -1,13 +1,13 @@
 //! `system-log serve`: logging → configuration → build → `ready` → run → drain.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use system_log_index::error::chain;
 use system_log_model::Clock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -62,7 +62,9 @@ async fn serve(config: &Config, with_demo: bool) -> Result<(), BuildError> {
     let stop = server.stopper();
     let (listen, admin) = (server.listen, server.admin_listen);
     let road = server.road.clone();
-    let signals = wait_for_signal(stop.clone());
+    // Before `ready` is said, so that a stop that comes at once is an orderly one.
+    let signals =
+        tokio::spawn(wait_for_signal(signal(SignalKind::terminate()), signal(SignalKind::interrupt()), stop.clone()));
     let running = tokio::spawn(server.run());
     println!("ready: gRPC on {listen}, metrics and probes on {admin}");
     if config.dev {
@@ -71,7 +73,6 @@ async fn serve(config: &Config, with_demo: bool) -> Result<(), BuildError> {
     if with_demo {
         tokio::spawn(load_demo(road, clock, stop));
     }
-    let signals = tokio::spawn(signals);
     if let Err(error) = running.await {
         tracing::error!(%error, "the server failed");
     }
@@ -87,9 +88,8 @@ async fn load_demo(road: Arc<crate::ingest::Road>, clock: Arc<dyn Clock>, stop: 
     }
 }
 
-async fn wait_for_signal(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+async fn wait_for_signal(terminate: io::Result<Signal>, interrupt: io::Result<Signal>, stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
         tracing::error!("signals cannot be received; only a kill will stop this process");
         return;
     };
@@ -130,17 +130,17 @@ fn first_steps(token: &str, listen: SocketAddr) -> String {
     );
     text += &ask(
         "Did our webhook to the CRM fail?",
-        r#"{"filter":{"log":"LOG_SYSTEM","types":["webhook_failed"],"contains":{"message":"crm."}},"page_size":5}"#,
+        r#"{"filter":{"log":"LOG_SYSTEM","categories":["CATEGORY_WEBHOOK"],"contains":{"message":"crm."}},"order_by":"severity desc","page_size":5}"#,
         "ListEvents",
     );
     text += &ask(
         "Did the welcome e-mail reach Alice, or did it bounce?",
-        r#"{"filter":{"log":"LOG_EMAIL","contains":{"recipient":"alice","subject":"welcome"}},"page_size":5}"#,
+        r#"{"filter":{"log":"LOG_EMAIL","contains":{"recipient":"alice@"}},"page_size":5}"#,
         "ListEvents",
     );
     text += &ask(
         "Who tried to sign in with a wrong password?",
-        r#"{"filter":{"log":"LOG_SYSTEM","types":["login_failed"],"query":"\"wrong password\""},"page_size":5}"#,
+        r#"{"filter":{"log":"LOG_SYSTEM","categories":["CATEGORY_SECURITY"],"query":"password"},"page_size":5}"#,
         "ListEvents",
     );
     text += &ask("Everything of the last day as CSV", r#"{"filter":{"log":"LOG_SYSTEM"}}"#, "ExportCsv");

@@ -70,8 +70,7 @@ impl IncomingRecord {
     }
 }
 
-/// `Application/JSON; charset=utf-8` → `application/json`; nothing at all is JSON. A multipart type keeps its boundary,
-/// without which the body cannot be read.
+/// `Application/JSON; charset=utf-8` → `application/json`; nothing at all is JSON.
 fn media_type(text: &str) -> String {
     let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if kind.is_empty() { "application/json".to_owned() } else { kind }

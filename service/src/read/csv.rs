@@ -38,7 +38,8 @@ pub fn columns(log: Log, names: &[String]) -> Result<Vec<CsvColumn>, Refusal> {
         })
     };
     let columns: Vec<CsvColumn> = names.iter().map(find).collect::<Result<_, _>>()?;
-    if columns.len() > CsvColumn::of(log).len() {
+    let is_repeated = |(at, column): (usize, &CsvColumn)| columns[..at].contains(column);
+    if columns.iter().enumerate().any(is_repeated) {
         return Err(Refusal::invalid("INVALID_FILTER", "columns", "each column at most once"));
     }
     Ok(columns)

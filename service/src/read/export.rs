@@ -1,5 +1,7 @@
 //! The export: one snapshot, any order, bounded memory, resumable byte for byte, with a digest of the whole file.
 
+use std::time::{Duration, Instant};
+
 use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
@@ -7,6 +9,7 @@ use system_log_index::{Cursor, Snapshot, Store};
 use system_log_model::query::Range;
 use system_log_model::{Query, Timestamp, limits};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tonic::{Code, Status};
 
 use super::csv::{Format, columns};
@@ -19,6 +22,10 @@ use crate::wire::{pb, to_proto};
 
 /// Chunks on their way to a reader: a slow one holds back the walk, not the memory.
 const CHUNKS_IN_FLIGHT: usize = 2;
+/// A reader that takes nothing for so long is let go: the walk holds a thread. It may resume.
+const IDLE: Duration = Duration::from_secs(60);
+/// An export takes no longer than its snapshot is honoured.
+const LONGEST: Duration = limits::EXPORT_RESUME;
 /// A chunk is sent when it is about this large: many rows a message, far below the message limit.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -74,12 +81,14 @@ impl Reader {
             }
         };
         let header = header(request, &query, &progress);
-        let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        // One place more than chunks use is kept for a failure: a file that ends early must not look whole.
+        let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT + 1);
+        let last = sender.clone().try_reserve_owned().map_err(|error| Refusal::internal(&error))?;
         let (store, sealer) = (self.store.clone(), self.sealer.clone());
         tokio::task::spawn_blocking(move || {
-            let outlet = Outlet { sender, sealer, binding };
-            if let Err(stop) = progress.run(&store, query, header, &outlet) {
-                outlet.fail(stop);
+            let outlet = Outlet { sender, sealer, binding, until: Instant::now() + LONGEST };
+            if let Err(Stop::Failed(refusal)) = progress.run(&store, query, header, &outlet) {
+                last.send(Err(refusal.into()));
             }
         });
         Ok(receiver)
@@ -128,19 +137,22 @@ struct Outlet {
     sender: mpsc::Sender<Result<pb::ExportCsvResponse, Status>>,
     sealer: std::sync::Arc<Sealer>,
     binding: Binding,
+    until: Instant,
 }
 
 impl Outlet {
+    /// Waits for the reader, but not for ever. Called on a blocking thread.
     fn send(&self, part: pb::export_csv_response::Part) -> Result<(), Stop> {
         let part = pb::ExportCsvResponse { part: Some(part) };
-        self.sender.blocking_send(Ok(part)).map_err(|_| Stop::ReaderLeft)
-    }
-
-    fn fail(&self, stop: Stop) {
-        if let Stop::Failed(refusal) = stop {
-            // A reader that left meanwhile needs no answer.
-            let _ = self.sender.blocking_send(Err(refusal.into()));
-        }
+        let wait = IDLE.min(self.until.saturating_duration_since(Instant::now()));
+        let sent = tokio::runtime::Handle::current().block_on(self.sender.send_timeout(Ok(part), wait));
+        sent.map_err(|error| match error {
+            SendTimeoutError::Closed(_) => Stop::ReaderLeft,
+            SendTimeoutError::Timeout(_) => {
+                let text = "the export was not read for too long; it can be resumed";
+                Stop::Failed(Refusal::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", text))
+            }
+        })
     }
 }
 
