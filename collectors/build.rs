@@ -1,7 +1,5 @@
 //! Builds the built-in collectors and writes the list the crate includes them by. They are plugins like any other.
 
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo on its standard output")]
-
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,7 +30,8 @@ fn build() -> Result<(), Box<dyn Error>> {
     }
     // A target folder of its own: the outer cargo holds the lock of its own one.
     let plugins = system_log_plugin_build::build(&workspace, &out.join("guests"), &EMBEDDED)?;
-    let mut list = String::from("/// Name and component of each built-in collector.\npub(crate) const ALL: &[Embedded] = &[\n");
+    let mut list =
+        String::from("/// Name and component of each built-in collector.\npub(crate) const ALL: &[Embedded] = &[\n");
     for plugin in plugins {
         let file = out.join(format!("{}.wasm", plugin.name));
         fs::write(&file, &plugin.component)?;

@@ -112,6 +112,9 @@ impl TestServer {
     pub async fn stop(self) -> TempDir {
         self.stop.cancel();
         self.running.await.expect("the server ends without a panic");
+        // On a busy machine the store may still be closing when the server's own deadline is over: this waits for it.
+        let store = self.road.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.expect("the store closes");
         self.folder
     }
 }

@@ -107,7 +107,8 @@ pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<Manifest, Ad
                 }
             }
             Payload::CustomSection(section) if section.name() == manifest::SECTION => {
-                if manifest.replace(section.data()).is_some() {
+                let earlier = manifest.replace(section.data());
+                if earlier.is_some() {
                     return Err(AdmissionError::TwoManifests);
                 }
             }

@@ -18,8 +18,10 @@ pub(crate) struct Patience {
     pub(crate) retry_factor: u32,
 }
 
-/// Settles a batch: one result for each input, in order. `call` runs a slice with a multiple of its usual time;
-/// `cancelled` is asked before each call.
+/// Runs a slice with a multiple of its usual time.
+type Call<'a, I, O> = dyn FnMut(&[I], u32) -> Result<Vec<O>, Failure> + 'a;
+
+/// Settles a batch: one result for each input, in order. `cancelled` is asked before each call.
 ///
 /// # Errors
 /// [`CollectError::Stopped`] when cancelled, [`CollectError::Overloaded`] when there was no room to run anything.
@@ -27,7 +29,7 @@ pub(crate) fn settle<I, O>(
     inputs: &[I],
     patience: &mut Patience,
     cancelled: &dyn Fn() -> bool,
-    call: &mut dyn FnMut(&[I], u32) -> Result<Vec<O>, Failure>,
+    call: &mut Call<'_, I, O>,
 ) -> Result<Vec<Result<O, Fault>>, CollectError> {
     let mut settled = Vec::with_capacity(inputs.len());
     Bisect { patience, cancelled, call, settled: &mut settled }.settle(inputs)?;
@@ -37,7 +39,7 @@ pub(crate) fn settle<I, O>(
 struct Bisect<'a, I, O> {
     patience: &'a mut Patience,
     cancelled: &'a dyn Fn() -> bool,
-    call: &'a mut dyn FnMut(&[I], u32) -> Result<Vec<O>, Failure>,
+    call: &'a mut Call<'a, I, O>,
     settled: &'a mut Vec<Result<O, Fault>>,
 }
 
@@ -74,9 +76,7 @@ impl<I, O> Bisect<'_, I, O> {
         let begun = Instant::now();
         let fault = match (self.call)(inputs, stretch) {
             Ok(outcomes) if outcomes.len() == inputs.len() => return Ok(Ok(outcomes)),
-            Ok(outcomes) => {
-                Fault::bad_output(format!("{} outcomes for {} records", outcomes.len(), inputs.len()))
-            }
+            Ok(outcomes) => Fault::bad_output(format!("{} outcomes for {} records", outcomes.len(), inputs.len())),
             Err(Failure::Plugin(fault)) => fault,
             Err(Failure::NoSlot) => return Err(CollectError::Overloaded),
         };

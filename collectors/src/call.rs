@@ -58,7 +58,13 @@ impl Sandbox {
     }
 
     /// The backtrace goes to the operator's log only: names of functions, never memory.
-    fn failed(&self, error: &wasmtime::Error, stage: Stage, store: &Store<Guest>, budget: std::time::Duration) -> Failure {
+    fn failed(
+        &self,
+        error: &wasmtime::Error,
+        stage: Stage,
+        store: &Store<Guest>,
+        budget: std::time::Duration,
+    ) -> Failure {
         tracing::debug!(collector = %self.plugin, ?stage, error = ?error, "a call failed");
         Failure::of(error, stage, store.data().refused(), budget)
     }

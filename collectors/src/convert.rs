@@ -77,3 +77,6 @@ fn bad(message: String) -> Verdict {
 fn reason(message: String) -> String {
     text::tidy(message, MAX_REASON_BYTES)
 }
+
+#[cfg(test)]
+mod tests;

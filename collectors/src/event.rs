@@ -8,10 +8,10 @@ use system_log_model::draft::{Draft, OrgHint, SourceTime, Verdict};
 use system_log_model::event::{Actor, AiUsage, Change, WebhookDelivery};
 use system_log_model::{ActorKind, DeadLettered, Log, Rejected, Severity, Timestamp, limits, text};
 
+use crate::attributes;
 use crate::bindings::system_log::collector::types as claimed;
 use crate::limits::{MAX_ORG_HINTS, MAX_TYPE_NAME_BYTES};
 use crate::plugin::Kinds;
-use crate::attributes;
 
 /// HTTP statuses have three digits; 0 means that there was no answer.
 const HTTP_STATUS: std::ops::RangeInclusive<i32> = 0..=999;
@@ -144,4 +144,4 @@ fn bad(message: String) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

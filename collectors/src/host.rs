@@ -103,11 +103,8 @@ impl Host {
     /// # Errors
     /// [`HostError`]
     pub fn with_plugins(options: HostOptions, components: Vec<(String, Vec<u8>)>) -> Result<Self, HostError> {
-        let candidates = components.iter().map(|(origin, component)| Candidate {
-            origin: origin.clone(),
-            component,
-            shared: false,
-        });
+        let candidates =
+            components.iter().map(|(origin, component)| Candidate { origin: origin.clone(), component, shared: false });
         Self::load(options, candidates.collect())
     }
 

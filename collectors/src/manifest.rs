@@ -29,7 +29,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use system_log_model::kind::SYSTEM_LOG_VIEWED;
+use system_log_model::kind::{KindError, SYSTEM_LOG_VIEWED};
 use system_log_model::{Catalogue, Category, Kind, Log, Severity};
 use toml::{Table, Value};
 
@@ -108,7 +108,11 @@ impl Manifest {
             name: reader.name("name"),
             version: reader.text("version", MAX_VERSION_BYTES),
             description: reader.text("description", MAX_DESCRIPTION_BYTES),
-            sources: reader.list("sources", is_source, "a name of lower-case letters, digits, '-' and '_' that is not ours"),
+            sources: reader.list(
+                "sources",
+                is_source,
+                "a name of lower-case letters, digits, '-' and '_' that is not ours",
+            ),
             content_types: reader.list("content_types", is_media_type, "a media type in lower case without parameters"),
             kinds: kinds(&mut reader),
             limits: limits(&mut reader),
@@ -124,17 +128,19 @@ impl Manifest {
     pub(crate) fn lower(&self, host: CallLimits) -> Result<CallLimits, ManifestError> {
         let mut limits = host;
         let mut mistakes = Vec::new();
-        let mut lower = |key: &str, wish: Option<usize>, host: usize| {
+        // `unit` is the key's own: a mistake is told as the author wrote it.
+        let mut lower = |key: &str, unit: usize, wish: Option<usize>, host: usize| {
             if wish.is_some_and(|wish| wish > host) {
+                let host = host / unit;
                 mistakes.push(format!("limits.{key}: may only lower what the host allows, which is {host}"));
             }
             wish.unwrap_or(host)
         };
-        limits.memory_bytes = lower("memory_mib", self.limits.memory_bytes, host.memory_bytes);
-        limits.output_bytes = lower("output_mib", self.limits.output_bytes, host.output_bytes);
+        limits.memory_bytes = lower("memory_mib", MIB, self.limits.memory_bytes, host.memory_bytes);
+        limits.output_bytes = lower("output_mib", MIB, self.limits.output_bytes, host.output_bytes);
         let millis = |time: Duration| usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
-        let call = lower("call_ms", self.limits.call.map(millis), millis(host.call_cap));
-        lower("records", self.limits.records, MAX_CALL_RECORDS);
+        let call = lower("call_ms", 1, self.limits.call.map(millis), millis(host.call_cap));
+        lower("records", 1, self.limits.records, MAX_CALL_RECORDS);
         limits.call_cap = Duration::from_millis(u64::try_from(call).unwrap_or(u64::MAX));
         if mistakes.is_empty() { Ok(limits) } else { Err(ManifestError { mistakes }) }
     }
@@ -159,7 +165,14 @@ fn kinds(manifest: &mut Reader) -> Vec<Kind> {
 fn kind(reader: &mut Reader, built_in: &Catalogue) -> Option<Kind> {
     let log = reader.word("log", Log::from_name, Log::ALL);
     let name = reader.text("name", MAX_NAME_BYTES);
-    let known = log.and_then(|log| built_in.get(log, &name));
+    let (Some(log), false) = (log, name.is_empty()) else {
+        // Whether the rest is required depends on these two: say nothing that may not be true.
+        for key in ["category", "severity", "description"] {
+            reader.table.remove(key);
+        }
+        return None;
+    };
+    let known = built_in.get(log, &name);
     let category = match reader.has("category") {
         true => reader.word("category", Category::from_name, Category::ALL),
         false => known.and_then(|kind| kind.category),
@@ -178,10 +191,19 @@ fn kind(reader: &mut Reader, built_in: &Catalogue) -> Option<Kind> {
     }
     let name: Arc<str> = name.into();
     let pre_auth = known.is_some_and(|kind| kind.pre_auth);
-    let kind = Kind { log: log?, name, category, severity: severity?, description, pre_auth };
+    if !reader.mistakes.is_empty() {
+        return None;
+    }
+    let kind = Kind { log, name, category, severity: severity?, description, pre_auth };
     // The catalogue itself knows the rules for names and categories.
-    let declared = built_in.clone().declare(kind).map_err(|error| reader.wrong("name", &error.to_string())).ok()?;
-    Some(Kind::clone(&declared))
+    match built_in.clone().declare(kind) {
+        Ok(declared) => Some(Kind::clone(&declared)),
+        Err(error) => {
+            let key = if matches!(error, KindError::Category(_)) { "category" } else { "name" };
+            reader.wrong(key, &error.to_string());
+            None
+        }
+    }
 }
 
 fn limits(manifest: &mut Reader) -> ManifestLimits {

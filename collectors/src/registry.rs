@@ -96,9 +96,11 @@ impl Registry {
 
     fn conflicts(&self, manifest: &Manifest, origin: &str) -> Vec<String> {
         let names = self.plugins.iter().filter(|plugin| plugin.info.name == manifest.name);
-        let names = names.map(|plugin| format!("{origin}: {} has the same name {:?}", plugin.info.origin, manifest.name));
+        let names =
+            names.map(|plugin| format!("{origin}: {} has the same name {:?}", plugin.info.origin, manifest.name));
         let sources = manifest.sources.iter().filter_map(|source| Some((source, self.by_source.get(source)?)));
-        let sources = sources.map(|(source, plugin)| format!("{origin}: {} has the source {source:?}", plugin.info.origin));
+        let sources =
+            sources.map(|(source, plugin)| format!("{origin}: {} has the source {source:?}", plugin.info.origin));
         names.chain(sources).collect()
     }
 }

@@ -3,6 +3,8 @@
 pub mod csv;
 pub mod export;
 pub mod list;
+pub mod summary;
+pub mod usage;
 
 use std::sync::Arc;
 

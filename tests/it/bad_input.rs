@@ -137,9 +137,6 @@ async fn what_later_versions_bring_says_so() {
     let server = TestServer::start().await;
     let filter = Some(everything(pb::Log::System));
     let admin = server.admin_of("acme");
-    let summary = pb::SummarizeEventsRequest { filter: filter.clone(), ..Default::default() };
-    let error = admin.log().summarize_events(summary).await.unwrap_err();
-    check(&error, Code::Unimplemented, "UNIMPLEMENTED", "");
     let tail = pb::TailEventsRequest { filter, ..Default::default() };
     check(&admin.log().tail_events(tail).await.unwrap_err(), Code::Unimplemented, "UNIMPLEMENTED", "");
     let operator = server.client("*", Role::Operator);

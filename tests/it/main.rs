@@ -16,3 +16,4 @@ mod read;
 mod readme;
 mod reflection;
 mod secrets;
+mod summary;

@@ -14,6 +14,7 @@
 //! | secrets are stripped, the webhook URL is kept | [`guard`] |
 //! | the promises the tests prove by name | [`invariant`] |
 
+pub mod calendar;
 pub mod clean;
 pub mod clock;
 pub mod column;

@@ -45,6 +45,11 @@ pub const MAX_PAGE_SIZE: usize = 200;
 /// The sizes a page offers. From the help page.
 pub const PAGE_SIZES: [usize; 4] = [25, 50, 100, 200];
 
+/// Buckets of a histogram. From the contract.
+pub const MAX_BUCKETS: usize = 500;
+/// Values of a facet, at most: as many as a page can show.
+pub const MAX_FACET_VALUES: usize = 1_000;
+
 /// Requests refused with RetryInfo should come back after about this long: a few group commits.
 pub const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// How far a source's clock may be ahead before it is not believed. From the contract.

@@ -48,16 +48,18 @@ impl pb::log_service_server::LogService for Logs {
 
     async fn summarize_events(
         &self,
-        _: Request<pb::SummarizeEventsRequest>,
+        request: Request<pb::SummarizeEventsRequest>,
     ) -> Result<Response<pb::SummarizeEventsResponse>, Status> {
-        Err(Refusal::later("SummarizeEvents").into())
+        let caller = caller(&request)?;
+        Ok(Response::new(self.reader.summarize(&caller, request.get_ref()).await?))
     }
 
     async fn summarize_ai_usage(
         &self,
-        _: Request<pb::SummarizeAiUsageRequest>,
+        request: Request<pb::SummarizeAiUsageRequest>,
     ) -> Result<Response<pb::SummarizeAiUsageResponse>, Status> {
-        Err(Refusal::later("SummarizeAiUsage").into())
+        let caller = caller(&request)?;
+        Ok(Response::new(self.reader.usage(&caller, request.get_ref()).await?))
     }
 
     async fn list_actors(
