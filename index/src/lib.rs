@@ -7,7 +7,7 @@
 //! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe` |
 //! | one directory for each UTC day: chunks in sled, words in tantivy | `chunk`, `engine`, `day`, `days` |
 //! | from the log to the days | `apply`, `checkpoint`, `meta` |
-//! | answers | `plan`, `verdict`, `page`, `scan` |
+//! | answers | `plan`, `verdict`, `page`, `scan`, `tail` |
 //! | forgetting and checking | `sweep`, `verify` |
 //!
 //! A read is the days up to the applied position, and memory above it. This crate knows neither the wire nor the sandbox.
@@ -35,6 +35,7 @@ mod shared;
 pub mod status;
 mod store;
 mod sweep;
+mod tail;
 mod verdict;
 mod verify;
 
@@ -49,4 +50,5 @@ pub use scan::Scan;
 pub use status::Status;
 pub use store::Store;
 pub use sweep::SweepReport;
+pub use tail::Arrived;
 pub use verify::{Problem, VerifyReport};

@@ -81,6 +81,20 @@ enum Place {
     Day(Day),
 }
 
+impl Chosen {
+    /// A row of a day, to be walked by time or sequence.
+    pub(crate) fn in_day(day: Day, hit: Hit) -> Self {
+        let (key, sequence) = (TableColumn::time_key(instant(hit)), Sequence(hit.sequence));
+        Self { key, sequence, place: Place::Day(day) }
+    }
+
+    /// The same of a row that is in memory still.
+    pub(crate) fn in_memory(stored: &Arc<Stored>) -> Self {
+        let key = TableColumn::time_key(stored.event.occurred_at);
+        Self { key, sequence: stored.id.sequence, place: Place::Memory(stored.clone()) }
+    }
+}
+
 impl Walk {
     pub(crate) const fn new(order: OrderBy, direction: Direction) -> Self {
         Self { order, is_backwards: matches!(direction, Direction::Previous) }
@@ -206,11 +220,7 @@ fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best
         };
         // Rows come in walking order, so they are put behind each other without being compared.
         for hit in open.first(by, after, missing)? {
-            best.rows.push(Chosen {
-                key: TableColumn::time_key(instant(hit)),
-                sequence: Sequence(hit.sequence),
-                place: Place::Day(day),
-            });
+            best.rows.push(Chosen::in_day(day, hit));
         }
     }
     Ok(())

@@ -57,6 +57,11 @@ impl<'q> Plan<'q> {
         self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event))
     }
 
+    /// The days have everything up to here, memory what is above.
+    pub(crate) const fn applied(&self) -> u64 {
+        self.captured.applied
+    }
+
     fn bounds(&self) -> Bounds {
         Bounds {
             start: self.query.range.start.micros(),

@@ -25,6 +25,7 @@ use crate::scan::Scan;
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::sweep::{self, SweepReport};
+use crate::tail::{self, Arrived};
 use crate::verify::{self, VerifyReport};
 
 mod open;
@@ -250,6 +251,24 @@ impl Store {
     #[must_use]
     pub fn scan(&self, query: Query, snapshot: Snapshot, after: Option<Cursor>) -> Scan {
         Scan::new(self.shared().clone(), query, snapshot, after)
+    }
+
+    /// The first rows stored behind a position, in ingest order; the query's order is of no account. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When a day cannot be read.
+    pub fn behind(&self, query: &Query, after: Snapshot, limit: usize) -> Result<Arrived, ReadError> {
+        self.shared().check_open()?;
+        tail::behind(self.shared(), query, after, limit)
+    }
+
+    /// The last rows at a moment, in ingest order. Looks at every row of the question. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When a day cannot be read.
+    pub fn newest(&self, query: &Query, snapshot: Snapshot, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        self.shared().check_open()?;
+        tail::newest(self.shared(), query, snapshot, limit)
     }
 
     /// A member of an organisation.

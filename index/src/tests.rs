@@ -9,6 +9,7 @@ mod model;
 pub(crate) mod random;
 mod rebuild;
 mod retention;
+mod tail;
 
 use std::path::Path;
 use std::sync::Arc;

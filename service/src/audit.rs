@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use system_log_index::{Group, Store};
+use system_log_index::{Appended, Group, Store};
 use system_log_model::kind::SYSTEM_LOG_VIEWED;
 use system_log_model::query::Range;
-use system_log_model::{Actor, ActorKind, Catalogue, Clock, Event, Guard, Log, OrgId, Timestamp, limits};
+use system_log_model::{Actor, ActorKind, Catalogue, Clock, Event, Guard, Log, OrgId, Sequence, Timestamp, limits};
 use tonic::Code;
 
 use crate::auth::Caller;
@@ -91,12 +91,12 @@ impl Auditor {
         Self { store, guard, clock, catalogue, views: Mutex::default() }
     }
 
-    /// Records a view, durably, unless the same open page was recorded within the hour.
+    /// Records a view, durably, unless the same open page was recorded within the hour. The record's position in the log.
     ///
     /// # Errors
     /// `AUDIT_UNAVAILABLE` when it cannot be written, `INVALID_VIEW_ID` for a name that is too long: then no row may be
     /// read.
-    pub async fn record(&self, view: View<'_>) -> Result<(), Refusal> {
+    pub async fn record(&self, view: View<'_>) -> Result<Option<Sequence>, Refusal> {
         if view.view_id.chars().count() > limits::MAX_VIEW_ID_CHARS {
             let rule = format!("at most {} characters", limits::MAX_VIEW_ID_CHARS);
             return Err(Refusal::invalid("INVALID_VIEW_ID", "view_id", rule));
@@ -104,10 +104,10 @@ impl Auditor {
         let now = self.clock.now();
         let page = (!view.view_id.is_empty() && view.action != Action::Export).then(|| page_key(&view));
         if page.as_ref().is_some_and(|key| self.seen(key, now)) {
-            return Ok(());
+            return Ok(None);
         }
         let event = self.guard.clean(self.event(&view, now)?);
-        self.store.append(vec![Group { key: None, events: vec![event] }]).await.map_err(|cause| {
+        let appended = self.store.append(vec![Group { key: None, events: vec![event] }]).await.map_err(|cause| {
             tracing::error!(%cause, "a view of the log cannot be recorded");
             let message = "the view cannot be recorded, so nothing is shown";
             Refusal::new(Code::Unavailable, "AUDIT_UNAVAILABLE", message).retry()
@@ -115,7 +115,10 @@ impl Auditor {
         if let Some(key) = page {
             self.remember(key, now);
         }
-        Ok(())
+        let recorded = appended.first().and_then(|appended| match appended {
+            Appended::Stored(ids) | Appended::Duplicate(ids) => ids.first(),
+        });
+        Ok(recorded.map(|id| id.sequence))
     }
 
     fn seen(&self, page: &Binding, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 
 mod admit;
 mod record;
+mod replay;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use system_log_model::{Clock, DeadLetter, Guard, OrgId, Outcome, Submission, Tim
 
 pub use admit::nobody;
 pub use record::{IncomingRecord, RecordResult, ResultOutcome};
+pub use replay::ReplayRequest;
 
 use crate::auth::Caller;
 use crate::dead_letter;
@@ -189,7 +191,8 @@ impl Road {
                 // it is replayed.
                 if !context.dry_run && plan.lettered != Some(spot.place) {
                     plan.lettered = Some(spot.place);
-                    plan.dead_letters.push(self.dead_letter(context, pending, reason.name(), &message));
+                    let letter = self.dead_letter(context, pending, reason.name(), &message);
+                    plan.changes.push(Change::PutDeadLetter(letter));
                 }
                 RecordResult::dead_lettered(reason, message)
             }
@@ -218,7 +221,7 @@ impl Road {
 
     /// Events and dead letters together: a request that is refused has left neither.
     async fn store(&self, plan: Plan, results: &mut [RecordResult]) -> Result<(), Refusal> {
-        let letters = plan.dead_letters.into_iter().map(Change::PutDeadLetter).collect();
+        let letters = plan.changes;
         let (spots, groups): (Vec<Spot>, Vec<Group>) = plan.groups.into_iter().unzip();
         let appended: Vec<Appended> = self.store.append_with(groups, letters).await?;
         for (spot, appended) in spots.into_iter().zip(appended) {
@@ -249,9 +252,17 @@ struct Spot {
 #[derive(Default)]
 struct Plan {
     groups: Vec<(Spot, Group)>,
-    dead_letters: Vec<DeadLetter>,
+    /// Dead letters.
+    changes: Vec<Change>,
     /// The place of the record whose letter was written last.
     lettered: Option<usize>,
+}
+
+impl Plan {
+    /// A replay writes no new letter: what becomes of the one it has is this change.
+    fn replace_letters(&mut self, change: Change) {
+        self.changes = vec![change];
+    }
 }
 
 /// The checks that need no plugin. Records that fail get their result here; the others become submissions, without the

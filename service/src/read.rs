@@ -4,6 +4,7 @@ pub mod csv;
 pub mod export;
 pub mod list;
 pub mod summary;
+pub mod tail;
 pub mod usage;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use system_log_collectors::Host;
 use system_log_index::{ReadError, Snapshot, Store};
 use system_log_model::query::Range;
-use system_log_model::{Clock, EventId, Query, Timestamp};
+use system_log_model::{Clock, EventId, Query, Sequence, Timestamp};
 use tonic::Code;
 
 use crate::audit::{Action, Auditor, View};
@@ -40,6 +41,8 @@ struct Opened {
     query: Query,
     snapshot: Snapshot,
     now: Timestamp,
+    /// Where the view's own record stands, if one was written.
+    own: Option<Sequence>,
 }
 
 /// What is asked, apart from pages.
@@ -82,8 +85,8 @@ impl Reader {
             order_by: query.order.text(),
             view_id: question.view_id,
         };
-        self.auditor.record(view).await?;
-        Ok(Opened { query, snapshot, now })
+        let own = self.auditor.record(view).await?;
+        Ok(Opened { query, snapshot, now, own })
     }
 
     fn open_token<T: DeserializeOwned>(&self, binding: &Binding, token: &str, field: &str) -> Result<T, Refusal> {

@@ -135,10 +135,6 @@ async fn an_illegal_request_to_ingest_is_refused_as_a_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_later_versions_bring_says_so() {
     let server = TestServer::start().await;
-    let filter = Some(everything(pb::Log::System));
-    let admin = server.admin_of("acme");
-    let tail = pb::TailEventsRequest { filter, ..Default::default() };
-    check(&admin.log().tail_events(tail).await.unwrap_err(), Code::Unimplemented, "UNIMPLEMENTED", "");
     let operator = server.client("*", Role::Operator);
     let error = operator.keys().list_keys(pb::ListKeysRequest::default()).await.unwrap_err();
     check(&error, Code::Unimplemented, "UNIMPLEMENTED", "");

@@ -17,3 +17,4 @@ mod readme;
 mod reflection;
 mod secrets;
 mod summary;
+mod tail;

@@ -71,6 +71,13 @@ async fn a_providers_event_waits_for_its_binding() {
         "delivery-status": {"code": 250, "message": "OK"}}}));
     let waiting = server.sender().send("mailgun", "", vec![event.clone()]).await.unwrap();
     assert_eq!((waiting[0].outcome(), waiting[0].reason.as_str()), (pb::Outcome::DeadLettered, "ORG_UNRESOLVED"));
+    let early = pb::ReplayDeadLettersRequest { source: "mailgun".into(), ..Default::default() };
+    let operator = server.client("*", Role::Operator);
+    let failed = operator.collectors().replay_dead_letters(early).await.unwrap().into_inner().results;
+    assert_eq!(failed[0].result.as_ref().unwrap().reason, "ORG_UNRESOLVED");
+    let listed = operator.collectors().list_dead_letters(pb::ListDeadLettersRequest::default()).await.unwrap();
+    let attempts: Vec<i32> = listed.into_inner().dead_letters.iter().map(|letter| letter.attempts).collect();
+    assert_eq!(attempts, [2], "it stays, and is no second one");
     let binding = pb::Binding {
         org_id: "acme".into(),
         source: "mailgun".into(),
@@ -80,8 +87,19 @@ async fn a_providers_event_waits_for_its_binding() {
     let directory = server.client("*", Role::Directory);
     let request = pb::UpsertBindingsRequest { bindings: vec![binding.clone()] };
     directory.directory().upsert_bindings(request).await.unwrap();
-    let bound = server.sender().send("mailgun", "", vec![event]).await.unwrap();
-    assert_eq!(bound[0].outcome(), pb::Outcome::Stored, "{}", bound[0].message);
+    let replay = |dry_run| pb::ReplayDeadLettersRequest { source: "mailgun".into(), dry_run, ..Default::default() };
+    let letters = async || {
+        let listed = operator.collectors().list_dead_letters(pb::ListDeadLettersRequest::default()).await.unwrap();
+        listed.into_inner().dead_letters
+    };
+    let shown = operator.collectors().replay_dead_letters(replay(true)).await.unwrap().into_inner().results;
+    assert_eq!(shown[0].result.as_ref().unwrap().events.len(), 1);
+    assert_eq!(letters().await.len(), 1, "a dry run leaves it where it is");
+    let replayed = operator.collectors().replay_dead_letters(replay(false)).await.unwrap().into_inner().results;
+    assert_eq!(replayed[0].result.as_ref().unwrap().outcome(), pb::Outcome::Stored);
+    assert_eq!(letters().await, []);
+    let again = server.sender().send("mailgun", "", vec![event]).await.unwrap();
+    assert_eq!(again[0].outcome(), pb::Outcome::Duplicate, "{}", again[0].message);
     let email = server.admin_of("acme").list_all(&everything(pb::Log::Email), "", 50).await.unwrap();
     assert_eq!((email[0].recipient.as_str(), email[0].r#type.as_str()), ("bob@example.com", "email_delivered"));
     let listed = pb::ListBindingsRequest { org_id: "acme".into(), ..Default::default() };

@@ -45,6 +45,8 @@ pub const MAX_PAGE_SIZE: usize = 200;
 /// The sizes a page offers. From the help page.
 pub const PAGE_SIZES: [usize; 4] = [25, 50, 100, 200];
 
+/// Events a tail may begin with. From the contract.
+pub const MAX_TAIL_HISTORY: usize = 1_000;
 /// Buckets of a histogram. From the contract.
 pub const MAX_BUCKETS: usize = 500;
 /// Values of a facet, at most: as many as a page can show.

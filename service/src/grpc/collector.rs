@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use crate::auth::caller;
 use crate::grpc::ingest;
-use crate::ingest::{IngestRequest, Road};
+use crate::ingest::{IngestRequest, ReplayRequest, Road};
 use crate::status::Refusal;
 use crate::wire::{pb, to_proto};
 
@@ -99,9 +99,13 @@ impl pb::collector_service_server::CollectorService for Collectors {
 
     async fn replay_dead_letters(
         &self,
-        _: Request<pb::ReplayDeadLettersRequest>,
+        request: Request<pb::ReplayDeadLettersRequest>,
     ) -> Result<Response<pb::ReplayDeadLettersResponse>, Status> {
-        Err(Refusal::later("ReplayDeadLetters").into())
+        let caller = caller(&request)?;
+        let pb::ReplayDeadLettersRequest { ids, source, dry_run } = request.into_inner();
+        let replayed = self.road.replay(&caller, ReplayRequest { ids, source, dry_run }).await?;
+        let result = |(id, result)| pb::ReplayResult { id, result: Some(ingest::result(&result)) };
+        Ok(Response::new(pb::ReplayDeadLettersResponse { results: replayed.into_iter().map(result).collect() }))
     }
 }
 

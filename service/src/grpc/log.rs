@@ -113,8 +113,10 @@ impl pb::log_service_server::LogService for Logs {
 
     type TailEventsStream = TailStream;
 
-    async fn tail_events(&self, _: Request<pb::TailEventsRequest>) -> Result<Response<TailStream>, Status> {
-        Err(Refusal::later("TailEvents").into())
+    async fn tail_events(&self, request: Request<pb::TailEventsRequest>) -> Result<Response<TailStream>, Status> {
+        let caller = caller(&request)?;
+        let parts = self.reader.tail(&caller, request.get_ref(), self.stop.clone()).await?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(parts))))
     }
 }
 

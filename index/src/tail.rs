@@ -1,0 +1,109 @@
+//! Rows by ingest order: the newest so many, and those behind a position. What a tail is made of.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use system_log_model::Query;
+
+use crate::day::{By, Hit};
+use crate::entry::{Snapshot, Stored};
+use crate::error::ReadError;
+use crate::page::{Chosen, fetch};
+use crate::plan::{Go, Plan};
+use crate::shared::Shared;
+
+/// Rows behind a position, and how far they reach.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    /// Ascending by ingest.
+    pub rows: Vec<Stored>,
+    /// Everything up to here was looked at: the next question goes on behind it.
+    pub until: Snapshot,
+}
+
+/// The first rows behind a position.
+pub(crate) fn behind(shared: &Shared, query: &Query, after: Snapshot, limit: usize) -> Result<Arrived, ReadError> {
+    let limit = limit.max(1);
+    let visible = Snapshot(shared.memory.visible());
+    let plan = Plan::new(shared, query, visible);
+    let mut found: Vec<Chosen> = Vec::new();
+    // A tail that keeps up is served from memory alone and opens no day.
+    if after.0 < plan.applied() {
+        let from = Hit { time: i64::MAX, sequence: after.0 };
+        // One more than asked for, or a full day could not be told from one that goes on.
+        for day in plan.days() {
+            if let Some(open) = plan.open(day)? {
+                found.extend(
+                    open.first(By::Sequence, Some(from), limit + 1)?.into_iter().map(|hit| Chosen::in_day(day, hit)),
+                );
+            }
+        }
+    }
+    found.extend(plan.in_memory().filter(|stored| stored.id.sequence.0 > after.0).map(Chosen::in_memory));
+    found.sort_unstable_by_key(|row| row.sequence);
+    let until = match found.get(limit - 1) {
+        Some(last) if found.len() > limit => Snapshot(last.sequence.0),
+        _ => visible,
+    };
+    found.truncate(limit);
+    Ok(Arrived { rows: fetch(shared, query, &found)?, until })
+}
+
+/// The last rows at a moment, ascending.
+pub(crate) fn newest(
+    shared: &Shared,
+    query: &Query,
+    snapshot: Snapshot,
+    limit: usize,
+) -> Result<Vec<Stored>, ReadError> {
+    let plan = Plan::new(shared, query, snapshot);
+    let mut newest = Newest { limit, rows: BinaryHeap::new() };
+    for day in plan.days() {
+        let Some(open) = plan.open(day)? else { continue };
+        let mut reader = open.reader();
+        open.each(&mut reader, By::Sequence, None, |_, hit| {
+            newest.push(Chosen::in_day(day, hit));
+            Ok(Go::On)
+        })?;
+    }
+    plan.in_memory().map(Chosen::in_memory).for_each(|row| newest.push(row));
+    let rows: Vec<Chosen> = newest.rows.into_sorted_vec().into_iter().rev().map(|Reverse(row)| row.0).collect();
+    fetch(shared, query, &rows)
+}
+
+/// The rows with the highest sequences so far.
+struct Newest {
+    limit: usize,
+    rows: BinaryHeap<Reverse<BySequence>>,
+}
+
+struct BySequence(Chosen);
+
+impl Newest {
+    fn push(&mut self, row: Chosen) {
+        self.rows.push(Reverse(BySequence(row)));
+        if self.rows.len() > self.limit {
+            self.rows.pop();
+        }
+    }
+}
+
+impl PartialEq for BySequence {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sequence == other.0.sequence
+    }
+}
+
+impl Eq for BySequence {}
+
+impl PartialOrd for BySequence {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BySequence {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.sequence.cmp(&other.0.sequence)
+    }
+}
