@@ -122,7 +122,9 @@ fn tests(count: &mut Count) -> Step {
 /// Documentation builds without a warning, and its examples run.
 fn docs(count: &mut Count) -> Step {
     let mut doc = cargo(crate::root());
-    doc.args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
+    // Private items too: the readers of these pages are the people who change the code.
+    doc.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links");
     if let Err(error) = process::run(&mut doc) {
         return Step::Done(Err(error));
     }

@@ -6,7 +6,7 @@
 //! | rule | file |
 //! |---|---|
 //! | event kinds, their category and severity | [`kind`] |
-//! | columns: which log, sortable, *contains*, CSV order | [`column`] |
+//! | columns: which log, sortable, *contains*, CSV order | [`mod@column`] |
 //! | filter legality, default range, page sizes | [`filter`], [`query`] |
 //! | how text is folded, split into words and searched | [`text`], [`search`] |
 //! | 90 days | [`retention`] |

@@ -16,7 +16,7 @@ const READ_AT_ONCE: usize = 64;
 pub struct ReplayRequest {
     /// By id; unknown ones are a mistake.
     pub ids: Vec<String>,
-    /// All of this source, the oldest first, at most [`MAX_LETTERS`] in one call; empty for none.
+    /// All of this source, the oldest first, at most a thousand in one call; empty for none.
     pub source: String,
     /// Only shows what would happen.
     pub dry_run: bool,
