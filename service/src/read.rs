@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use system_log_collectors::Host;
-use system_log_index::{ReadError, Snapshot, Store};
+use system_log_index::{ReadError, Snapshot, Store, Stored};
 use system_log_model::query::Range;
 use system_log_model::{Clock, EventId, Query, Sequence, Timestamp};
 use tonic::Code;
@@ -111,11 +111,27 @@ impl Reader {
         done.map_err(|error| Refusal::internal(&error))?.map_err(Refusal::from)
     }
 
+    /// Shows every row of an opened question to `state`, newest first, off the async threads.
+    async fn each_row<S: Send + 'static>(
+        &self,
+        opened: Opened,
+        mut state: S,
+        see: fn(&mut S, &Stored),
+    ) -> Result<S, Refusal> {
+        let walk = move |store: &Store| {
+            for rows in store.scan(opened.query, opened.snapshot, None) {
+                rows?.iter().for_each(|row| see(&mut state, row));
+            }
+            Ok(state)
+        };
+        self.blocking(walk).await
+    }
+
     /// One event of the caller's organisation.
     ///
     /// # Errors
     /// `EVENT_NOT_FOUND` for a foreign, unknown, malformed or expired id alike (S4, S5).
-    pub async fn get(&self, caller: &Caller, id: &str) -> Result<system_log_index::Stored, Refusal> {
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Stored, Refusal> {
         let not_found = || Refusal::new(Code::NotFound, "EVENT_NOT_FOUND", "no event of this organisation has this id");
         let org = caller.org()?.clone();
         let id = EventId::parse(id).ok_or_else(not_found)?;

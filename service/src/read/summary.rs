@@ -40,15 +40,7 @@ impl Reader {
         let starts = buckets(&calendar, asked.range, request.resolution.as_ref())?;
         let facets = Facet::asked(asked.filter.log, request)?;
         let opened = self.open(caller, &question).await?;
-        let mut summary = Summary::new(starts, facets);
-        let summary = self
-            .blocking(move |store| {
-                for rows in store.scan(opened.query, opened.snapshot, None) {
-                    rows?.iter().for_each(|row| summary.count(row));
-                }
-                Ok(summary)
-            })
-            .await?;
+        let summary = self.each_row(opened, Summary::new(starts, facets), Summary::count).await?;
         Ok(summary.into_response())
     }
 }

@@ -32,16 +32,9 @@ impl Reader {
         if asked.filter.log != Log::AiUsage {
             return Err(Refusal::invalid("INVALID_FILTER", "filter.log", "LOG_AI_USAGE: only that log has usage"));
         }
-        let mut usage = Usage::new(Dimensions::of(&request.group_by)?, calendar(&request.time_zone)?);
+        let usage = Usage::new(Dimensions::of(&request.group_by)?, calendar(&request.time_zone)?);
         let opened = self.open(caller, &question).await?;
-        let usage = self
-            .blocking(move |store| {
-                for rows in store.scan(opened.query, opened.snapshot, None) {
-                    rows?.iter().for_each(|row| usage.count(&row.event));
-                }
-                Ok(usage)
-            })
-            .await?;
+        let usage = self.each_row(opened, usage, |usage, row| usage.count(&row.event)).await?;
         Ok(usage.into_response())
     }
 }
