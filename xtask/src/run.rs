@@ -10,7 +10,8 @@ const DATA: &str = "data";
 pub(crate) fn run(more: &[String]) -> Result<(), Failure> {
     system_log_plugin_build::ensure_target()?;
     println!("Building plugins and service; the first build takes some minutes.");
-    process::run(cargo(crate::root()).args(["build", "--package", "system-log-service", "--bin", "system-log"]))?;
+    // The whole workspace is named, so that features are chosen as for the tests and less is built twice.
+    process::run(cargo(crate::root()).args(["build", "--workspace", "--bins"]))?;
     let mut serve = program(crate::target().join("debug").join("system-log"));
     serve.args(["serve", "--dev", "--demo"]);
     for (flag, value) in [("--data", DATA), ("--listen", "127.0.0.1:8080"), ("--admin-listen", "127.0.0.1:8081")] {
