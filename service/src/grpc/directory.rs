@@ -55,12 +55,8 @@ impl pb::directory_service_server::DirectoryService for Directory {
         let request = request.into_inner();
         let org = required_org(&caller, &request.org_id)?;
         check_count("ids", request.ids.len())?;
-        let known: Vec<String> =
-            request.ids.into_iter().filter(|id| self.reader.store.member(&org, id).is_some()).collect();
-        let deleted = count(known.len());
-        let delete = |id| Change::DeleteMember { org: org.clone(), id };
-        self.reader.store.change(known.into_iter().map(delete).collect()).await.map_err(Refusal::from)?;
-        Ok(Response::new(pb::DeleteMembersResponse { deleted }))
+        let deleted = self.reader.store.delete_members(&org, request.ids).await.map_err(Refusal::from)?;
+        Ok(Response::new(pb::DeleteMembersResponse { deleted: count(deleted) }))
     }
 
     async fn list_members(
@@ -101,12 +97,8 @@ impl pb::directory_service_server::DirectoryService for Directory {
     ) -> Result<Response<pb::DeleteBindingsResponse>, Status> {
         let caller = caller(&request)?;
         let bindings = bindings(&caller, request.into_inner().bindings)?;
-        let store = &self.reader.store;
-        let is_held = |b: &BindingNoun| store.binding(&b.source, &b.kind, &b.value).is_some_and(|org| org == b.org);
-        let held: Vec<_> = bindings.into_iter().filter(is_held).map(Change::DeleteBinding).collect();
-        let deleted = count(held.len());
-        store.change(held).await.map_err(Refusal::from)?;
-        Ok(Response::new(pb::DeleteBindingsResponse { deleted }))
+        let deleted = self.reader.store.delete_bindings(bindings).await.map_err(Refusal::from)?;
+        Ok(Response::new(pb::DeleteBindingsResponse { deleted: count(deleted) }))
     }
 
     async fn list_bindings(
