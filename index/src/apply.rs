@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -18,6 +19,8 @@ use crate::shared::Shared;
 
 /// More events in one round while there is a backlog: a backfill spread over many days pays for each day's commit.
 const BACKLOG_FACTOR: usize = 4;
+/// How often it is looked whether late rows were folded in.
+const WAIT: Duration = Duration::from_millis(20);
 /// After a failure it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -100,17 +103,17 @@ fn apply_all(shared: &Shared) -> Result<(), MaintainError> {
 
 /// One round: a prefix of what waits.
 fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
+    // Late rows are at hand in memory: when there are too many, folding them in comes first. Meanwhile what waits grows
+    // towards its own bound, and then new records are refused.
+    while shared.late.bytes() > shared.limits.late_bytes && !shared.is_closed.load(Ordering::Acquire) {
+        std::thread::sleep(WAIT);
+    }
     let batches = shared.memory.oldest(shared.limits.apply_events.saturating_mul(BACKLOG_FACTOR));
     let Some(last) = batches.last().map(|batch| batch.last) else {
         return Ok(());
     };
     let applied = shared.memory.applied();
-    for (day, events) in by_day(&batches) {
-        let failed = |source| MaintainError::Day { day, source };
-        let handle = shared.days.get_or_make(day, applied).map_err(failed)?;
-        handle.apply(&events).map_err(failed)?;
-        shared.days.wrote(day);
-    }
+    apply_events(shared, applied, by_day(&batches))?;
     let changes = batches.iter().flat_map(|b| &b.changes).map(|(_, c)| c);
     let keys = batches.iter().flat_map(|batch| &batch.keys);
     shared.meta.apply(changes, keys).map_err(MaintainError::Meta)?;
@@ -126,6 +129,41 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     let log = shared.log_directory();
     segment::drop_below(&log, last).map_err(MaintainError::io(&log))?;
     Ok(())
+}
+
+/// Days that are written in place take their rows over; the rows of all others are late ones.
+fn apply_events(shared: &Shared, applied: u64, days: BTreeMap<Day, DayEvents>) -> Result<(), MaintainError> {
+    let _no_day_is_closed_meanwhile = shared.days.applying.lock();
+    let now = shared.clock.now();
+    let mut late = Vec::new();
+    for (day, events) in days {
+        let failed = |source| MaintainError::Day { day, source };
+        if let Some(handle) = shared.days.live(day, applied, now).map_err(failed)? {
+            handle.apply(&events).map_err(failed)?;
+            shared.days.wrote(day);
+            continue;
+        }
+        // After a crash a day may have rows that the checkpoint does not know of.
+        let last = shared.days.last(day, applied).map_err(failed)?;
+        let fresh = above(events, last);
+        if !fresh.is_empty() {
+            late.push((day, crate::late::chunks_of(&fresh).map_err(failed)?));
+        }
+    }
+    if late.is_empty() {
+        return Ok(());
+    }
+    shared.late.append(&late).map_err(MaintainError::Late)?;
+    late.into_iter().for_each(|(day, chunks)| shared.days.add_late(day, chunks));
+    Ok(())
+}
+
+fn above(events: DayEvents, last: u64) -> DayEvents {
+    let newer = |mut rows: Vec<Arc<Stored>>| {
+        rows.retain(|stored| stored.id.sequence.0 > last);
+        rows
+    };
+    events.into_iter().map(|(org, rows)| (org, newer(rows))).filter(|(_, rows)| !rows.is_empty()).collect()
 }
 
 /// Events by day and organisation, ascending in each.

@@ -1,33 +1,63 @@
-//! Up to 64 events of one organisation as one self-describing value, column by column, so that one text column is read
-//! without the rest. Every byte is under a checksum. Where chunks are kept is not known here.
+//! Events of one or more organisations as one self-describing value, column by column, so that one text column is read without
+//! the rest. Every byte is under a checksum. Where chunks are kept is not known here.
 //!
-//! `magic 4 | crc32c 4 | version 1 | columns 1 | org length 1 | 0 | rows 4 | first 8 | last 8 | (raw 4, stored 4) per column |
-//! org | columns`. Little endian; a column whose stored length is its raw length is not compressed.
+//! `magic 4 | crc32c 4 | version 1 | columns 1 | 0 2 | head length 4 | head | columns`, little endian. The head is numbers of
+//! variable length: how many spans; for each its organisation's length and name, rows, lowest sequence and distance to the
+//! highest; then raw and stored length of each column. A column whose stored length is its raw length is not compressed.
 
 mod column;
 mod decode;
 mod encode;
 
-pub(crate) use column::Strings;
-pub(crate) use decode::Chunk;
-pub(crate) use encode::pack;
+use std::ops::Range;
 
-pub(crate) const MAGIC: [u8; 4] = *b"SLC1";
-pub(crate) const VERSION: u8 = 1;
-/// Bytes before the table of columns.
-pub(crate) const HEADER: usize = 32;
-/// Rows of the largest chunk.
-pub(crate) const MAX_ROWS: usize = 64;
-/// Larger chunks are split: sixteen of them must stay below the engine's limit for a page.
-pub(crate) const TARGET_BYTES: usize = 6 * 1024;
+pub(crate) use column::{Strings, put_number, take_number};
+pub(crate) use decode::Chunk;
+pub(crate) use encode::{Row, pack};
+use system_log_model::OrgId;
+
+pub(crate) const MAGIC: [u8; 4] = *b"SLC2";
+pub(crate) const VERSION: u8 = 2;
+/// Bytes before the head.
+pub(crate) const HEADER: usize = 16;
+
+/// How large chunks may be, and how hard their columns are compressed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) rows: usize,
+    /// Larger chunks are split, down to one row.
+    pub(crate) bytes: usize,
+    /// Of zstd.
+    pub(crate) level: i32,
+}
+
+impl Shape {
+    /// For the key-value engine: sixteen chunks must stay below its limit for a page, and a chunk is written again for as
+    /// long as it is filled.
+    pub(crate) const LIVE: Self = Self { rows: 64, bytes: 6 * 1024, level: 3 };
+    /// For files that are written once: larger groups compress far better, and a page still unpacks only one or two.
+    pub(crate) const SEALED: Self = Self { rows: 256, bytes: 256 * 1024, level: 9 };
+}
+
+/// The rows of one organisation within a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) org: OrgId,
+    pub(crate) rows: Range<usize>,
+    /// The lowest sequence.
+    pub(crate) first: u64,
+    /// The highest one.
+    pub(crate) last: u64,
+}
 
 /// Columns in the order of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Column {
-    /// Distances from the sequence before.
+    /// Distances from the sequence before; a span begins at its lowest one.
     Sequence,
-    /// Event time as distance from the one before, then receive time as distance from the event time.
+    /// Event times as distances from the one before, then receive times in the same way, both in the coarsest unit that
+    /// loses nothing.
     Time,
     /// Log, severity, category and whether it came before sign-in, in one byte.
     Flags,

@@ -2,21 +2,27 @@
 //! position, and which days there are, is not known here.
 
 mod collect;
+mod grams;
 mod index;
 mod query;
 mod reader;
+mod rows;
 mod schema;
+pub(crate) mod sealed;
 mod store;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use system_log_model::{Event, OrgId};
+use system_log_model::OrgId;
 
 pub(crate) use collect::{Bounds, By, Hit};
-pub(crate) use index::{DayIndex, Prepared};
+pub(crate) use grams::GRAM;
+pub(crate) use index::{DayIndex, IndexBuilder, Prepared};
 pub(crate) use query::Conditions;
 pub(crate) use reader::{CachedChunk, OrgReader};
+pub(crate) use rows::{Rows, damaged};
+pub(crate) use sealed::{SealedRows, SealedWriter, place};
 pub(crate) use store::DayChunks;
 
 use crate::chunk::ChunkError;
@@ -43,6 +49,21 @@ pub enum DayError {
         #[source]
         source: ChunkError,
     },
+    /// A group of a closed day is damaged.
+    #[error("group {group} of the closed day's rows is damaged")]
+    Group {
+        /// Its number in the file.
+        group: u32,
+        /// How.
+        #[source]
+        source: ChunkError,
+    },
+    /// A closed day's file is not what it should be.
+    #[error("the file of the closed day's rows is damaged")]
+    Sealed,
+    /// A closed day's index does not hold what its rows say.
+    #[error("the index of the closed day is damaged")]
+    SealedIndex,
     /// Rows cannot be written as a chunk.
     #[error("rows cannot be written as a chunk")]
     Pack(#[source] ChunkError),
@@ -74,7 +95,7 @@ pub(crate) struct Extent {
 
 /// An open day.
 pub(crate) struct DayHandle {
-    pub(crate) chunks: DayChunks,
+    pub(crate) rows: Rows,
     pub(crate) index: DayIndex,
     /// Whether the index had to be made from the store.
     pub(crate) was_rebuilt: bool,
@@ -83,45 +104,58 @@ pub(crate) struct DayHandle {
 impl DayHandle {
     /// Brings store and index together. An index that is missing, unreadable or not in step is made from the store (S3).
     pub(crate) fn open(engine: Box<dyn Engine>, index: &Path, writer_memory: usize) -> Result<Self, DayError> {
-        let chunks = DayChunks::new(engine)?;
-        let extent = chunks.extent();
+        let rows = Rows::Live(DayChunks::new(engine)?);
+        let extent = rows.extent();
         if let Ok(index) = DayIndex::open(index, writer_memory) {
             if index.extent() == extent {
-                return Ok(Self { chunks, index, was_rebuilt: false });
+                return Ok(Self { rows, index, was_rebuilt: false });
             }
             // A crash between store and index leaves the index a little behind: only that little is added.
             if index.extent().last < extent.last {
-                index.add_from(&chunks)?;
+                index.add_from(&rows)?;
                 if index.extent() == extent {
                     index.close_writer();
-                    return Ok(Self { chunks, index, was_rebuilt: false });
+                    return Ok(Self { rows, index, was_rebuilt: false });
                 }
             }
         }
         let fresh = DayIndex::create(index, writer_memory)?;
         if extent.rows > 0 {
-            fresh.add_from(&chunks)?;
+            fresh.add_from(&rows)?;
             fresh.close_writer();
         }
-        Ok(Self { chunks, index: fresh, was_rebuilt: extent.rows > 0 })
+        Ok(Self { rows, index: fresh, was_rebuilt: extent.rows > 0 })
+    }
+
+    /// Opens a closed day. Its index is made again when it is not whole (S3).
+    pub(crate) fn open_sealed(directory: &Path, writer_memory: usize) -> Result<Self, DayError> {
+        let rows = Rows::Sealed(SealedRows::open(directory)?);
+        let index = directory.join(INDEX);
+        if let Ok(index) = DayIndex::open_sealed(&index, rows.extent()) {
+            return Ok(Self { rows, index, was_rebuilt: false });
+        }
+        let mut builder = IndexBuilder::create(&index, writer_memory)?;
+        for chunk in rows.all() {
+            builder.add_chunk(&chunk?)?;
+        }
+        builder.finish()?;
+        let index = DayIndex::open_sealed(&index, rows.extent())?;
+        Ok(Self { rows, index, was_rebuilt: true })
     }
 
     /// Takes ascending events over, store first. What it has already is stepped over, so that a replay changes nothing.
     pub(crate) fn apply(&self, events: &[(OrgId, Vec<Arc<Stored>>)]) -> Result<(), DayError> {
-        self.chunks.append(events)?;
-        let extent = self.chunks.extent();
+        let Rows::Live(chunks) = &self.rows else {
+            return Err(DayError::Sealed);
+        };
+        chunks.append(events)?;
+        let extent = chunks.extent();
         let before = self.index.extent().last;
         let all = events.iter().flat_map(|(_, events)| events);
         let fresh = all.filter(|stored| stored.id.sequence.0 > before);
         self.index.add(fresh.map(|stored| (stored.id.sequence.0, &stored.event)), extent)
     }
-
-    /// One event of an organisation.
-    pub(crate) fn get(&self, org: &OrgId, sequence: u64) -> Result<Option<Event>, DayError> {
-        let mut reader = OrgReader::new(&self.chunks, org);
-        let Some((chunk, row)) = reader.locate(sequence)? else {
-            return Ok(None);
-        };
-        Ok(chunk.events()?.get(row).cloned())
-    }
 }
+
+/// The directory of a closed day's index, beside its rows.
+pub(crate) const INDEX: &str = "index";

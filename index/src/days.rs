@@ -1,25 +1,29 @@
-//! Which days there are, which are open, and how one is opened: at most one handle for each directory, a bounded number of
-//! handles and writers, and a directory that cannot be opened set aside and made again from the log.
+//! Which days there are, what each consists of at this moment, and how one is opened: at most one handle for each directory, a
+//! bounded number of handles and writers, and a directory that cannot be opened set aside and made again from what is whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
-use parking_lot::Mutex;
-use system_log_model::clock::Day;
-use system_log_model::{EventId, OrgId, Sequence, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
+use system_log_model::clock::{Day, MICROS_PER_DAY};
+use system_log_model::{OrgId, Timestamp};
 
-use crate::day::{DayError, DayHandle};
+use crate::chunk::Chunk;
+use crate::day::{DayError, DayHandle, Rows};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
 use crate::error::chain;
 use crate::files;
-use crate::log::record::{self, Record};
-use crate::log::recovery;
+use crate::late::{self, Late};
 use crate::options::StoreLimits;
+
+pub(crate) mod directory;
+mod repair;
 
 /// Events of a day by organisation, ascending.
 pub(crate) type DayEvents = Vec<(OrgId, Vec<Arc<Stored>>)>;
@@ -35,6 +39,10 @@ pub(crate) struct Days {
     /// Days with an index writer, the least recently used first.
     writing: Mutex<Vec<Day>>,
     incidents: Mutex<Incidents>,
+    /// Days in which something could not be read: they are written anew from what is whole.
+    suspects: Mutex<BTreeSet<Day>>,
+    /// Held by the applier for a round, so that nobody closes a day under its hands.
+    pub(crate) applying: Mutex<()>,
 }
 
 /// What had to be repaired since the store was opened.
@@ -42,6 +50,19 @@ pub(crate) struct Days {
 pub(crate) struct Incidents {
     pub(crate) rebuilt: Vec<Day>,
     pub(crate) quarantined: Vec<String>,
+    pub(crate) losses: Vec<String>,
+}
+
+/// What a day has beside late rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Base {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A store and an index that are still written.
+    Live,
+    /// The file and the index of that generation.
+    Sealed(u32),
 }
 
 #[derive(Default)]
@@ -52,9 +73,29 @@ struct Slot {
 
 #[derive(Default)]
 struct State {
+    base: Base,
     open: Option<Arc<DayHandle>>,
     /// Closed by us and still held by a reader: the engine's lock allows no second handle.
     lingering: Weak<DayHandle>,
+    late: Late,
+    late_since: Option<Instant>,
+    /// Rows go to the late ones from now on, because the day is being written anew.
+    is_closing: bool,
+}
+
+/// A day at one moment.
+pub(crate) struct View {
+    pub(crate) handle: Option<Arc<DayHandle>>,
+    pub(crate) late: Late,
+}
+
+/// What is known of a day without opening it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Glance {
+    pub(crate) day: Day,
+    pub(crate) base: Base,
+    pub(crate) late_rows: u64,
+    pub(crate) late_since: Option<Instant>,
 }
 
 impl Days {
@@ -62,7 +103,6 @@ impl Days {
         let root = directory.join("days");
         files::make_directory(&root)?;
         let days = Self {
-            root,
             log: directory.join("log"),
             quarantine: directory.join("quarantine"),
             limits: limits.clone(),
@@ -70,11 +110,47 @@ impl Days {
             tick: AtomicU64::new(0),
             writing: Mutex::default(),
             incidents: Mutex::default(),
+            suspects: Mutex::default(),
+            applying: Mutex::default(),
+            root,
         };
-        for day in list(&days.root)? {
-            days.slots.lock().insert(day, Arc::default());
+        for day in directory::list(&days.root)? {
+            let path = days.path(day);
+            let base = directory::base(&path)?;
+            if let Base::Sealed(generation) = base {
+                directory::tidy(&path, generation)?;
+            }
+            let state = Mutex::new(State { base, ..State::default() });
+            days.slots.lock().insert(day, Arc::new(Slot { state, used: AtomicU64::new(0) }));
         }
         Ok(days)
+    }
+
+    /// Gives days the late rows they had when the store was closed. Those that a closed day has meanwhile are returned.
+    pub(crate) fn load_late(
+        &self,
+        loaded: HashMap<Day, Vec<Arc<Chunk>>>,
+    ) -> Result<Vec<(Day, Vec<Arc<Chunk>>)>, DayError> {
+        let mut known = Vec::new();
+        for (day, mut chunks) in loaded {
+            chunks.sort_by_key(|chunk| chunk.bounds());
+            let slot = self.slots.lock().entry(day).or_default().clone();
+            let base = slot.state.lock().base;
+            let last = match base {
+                Base::Sealed(_) => self.open(day, &slot, 0)?.map_or(0, |handle| handle.rows.extent().last),
+                Base::Live | Base::Nothing => 0,
+            };
+            let (done, late): (Vec<_>, Vec<_>) = chunks.into_iter().partition(|chunk| chunk.bounds().1 <= last);
+            slot.state.lock().add_late(late);
+            if !done.is_empty() {
+                known.push((day, done));
+            }
+        }
+        Ok(known)
+    }
+
+    fn path(&self, day: Day) -> PathBuf {
+        self.root.join(day.to_string())
     }
 
     /// The days there are, ascending.
@@ -88,95 +164,228 @@ impl Days {
         self.incidents.lock().clone()
     }
 
-    /// A day to read; `None` when there is none. `applied` is what the days must have.
-    pub(crate) fn get(&self, day: Day, applied: u64) -> Result<Option<Arc<DayHandle>>, DayError> {
-        let slot = self.slots.lock().get(&day).cloned();
-        slot.map(|slot| self.open(day, &slot, applied)).transpose()
+    /// Notes for the operator what cannot be brought back.
+    pub(crate) fn lost(&self, what: String) {
+        tracing::error!(%what, "data is lost");
+        self.incidents.lock().losses.push(what);
     }
 
-    /// A day to write; made when there is none.
-    pub(crate) fn get_or_make(&self, day: Day, applied: u64) -> Result<Arc<DayHandle>, DayError> {
-        let slot = self.slots.lock().entry(day).or_default().clone();
+    fn slot(&self, day: Day) -> Option<Arc<Slot>> {
+        self.slots.lock().get(&day).cloned()
+    }
+
+    /// A day's handle; `None` when it has none. `applied` is what the days must have.
+    pub(crate) fn get(&self, day: Day, applied: u64) -> Result<Option<Arc<DayHandle>>, DayError> {
+        let Some(slot) = self.slot(day) else {
+            return Ok(None);
+        };
         self.open(day, &slot, applied)
     }
 
-    fn open(&self, day: Day, slot: &Slot, applied: u64) -> Result<Arc<DayHandle>, DayError> {
+    /// A day's handle and its late rows, of one moment.
+    pub(crate) fn view(&self, day: Day, applied: u64) -> Result<Option<View>, DayError> {
+        let Some(slot) = self.slot(day) else {
+            return Ok(None);
+        };
+        loop {
+            let handle = self.open(day, &slot, applied)?;
+            let state = slot.state.lock();
+            // Between the two somebody may have closed the handle or written the day anew.
+            if state.open.is_some() || state.base == Base::Nothing {
+                return Ok(Some(View { handle: state.open.clone().or(handle), late: state.late.clone() }));
+            }
+        }
+    }
+
+    /// Whether a day has late rows.
+    pub(crate) fn has_late(&self, day: Day) -> bool {
+        self.slot(day).is_some_and(|slot| !slot.state.lock().late.is_empty())
+    }
+
+    /// What is known of every day, ascending.
+    pub(crate) fn glances(&self) -> Vec<Glance> {
+        let slots: Vec<(Day, Arc<Slot>)> = self.slots.lock().iter().map(|(day, slot)| (*day, slot.clone())).collect();
+        let glance = |(day, slot): (Day, Arc<Slot>)| {
+            let state = slot.state.lock();
+            Glance { day, base: state.base, late_rows: late::rows(&state.late), late_since: state.late_since }
+        };
+        let mut glances: Vec<Glance> = slots.into_iter().map(glance).collect();
+        glances.sort_unstable_by_key(|glance| glance.day);
+        glances
+    }
+
+    /// Whether a day is written in place at `now`, and not yet from aside.
+    pub(crate) fn is_live_at(&self, day: Day, now: Timestamp) -> bool {
+        let close_after = i64::try_from(self.limits.close_after.as_micros()).unwrap_or(MICROS_PER_DAY);
+        day.end().plus_micros(close_after) > now
+    }
+
+    /// A day to write in place; made when it is young and there is none. `None` when its rows are late ones.
+    pub(crate) fn live(&self, day: Day, applied: u64, now: Timestamp) -> Result<Option<Arc<DayHandle>>, DayError> {
+        let slot = self.slots.lock().entry(day).or_default().clone();
+        {
+            let mut state = slot.state.lock();
+            let is_aside = state.is_closing || !state.late.is_empty();
+            match state.base {
+                _ if is_aside => return Ok(None),
+                Base::Sealed(_) => return Ok(None),
+                Base::Nothing if !self.is_live_at(day, now) => return Ok(None),
+                Base::Nothing => state.base = Base::Live,
+                Base::Live => {}
+            }
+        }
+        self.open(day, &slot, applied)
+    }
+
+    /// The highest sequence a day has.
+    pub(crate) fn last(&self, day: Day, applied: u64) -> Result<u64, DayError> {
+        let Some(view) = self.view(day, applied)? else {
+            return Ok(0);
+        };
+        let base = view.handle.map_or(0, |handle| handle.rows.extent().last);
+        Ok(view.late.iter().map(|chunk| chunk.bounds().1).fold(base, u64::max))
+    }
+
+    /// Makes late rows visible.
+    pub(crate) fn add_late(&self, day: Day, chunks: Vec<Arc<Chunk>>) {
+        let slot = self.slots.lock().entry(day).or_default().clone();
+        slot.state.lock().add_late(chunks);
+    }
+
+    /// From now on the day's rows are late ones; what it has at this moment.
+    pub(crate) fn begin_closing(&self, day: Day, applied: u64) -> Result<Option<View>, DayError> {
+        let Some(slot) = self.slot(day) else {
+            return Ok(None);
+        };
+        {
+            let _between_rounds = self.applying.lock();
+            slot.state.lock().is_closing = true;
+        }
+        self.view(day, applied)
+    }
+
+    /// Gives closing up; the day goes on as it was.
+    pub(crate) fn stop_closing(&self, day: Day) {
+        if let Some(slot) = self.slot(day) {
+            slot.state.lock().is_closing = false;
+        }
+    }
+
+    /// Where the next generation of a day is written; the directory is fresh.
+    pub(crate) fn prepare(&self, day: Day) -> Result<(u32, PathBuf), DayError> {
+        let base = self.slot(day).map_or(Base::Nothing, |slot| slot.state.lock().base);
+        let generation = match base {
+            Base::Sealed(generation) => generation + 1,
+            Base::Live | Base::Nothing => 1,
+        };
+        let path = self.path(day);
+        let into = directory::unfinished(&path, generation);
+        let fresh = || -> io::Result<()> {
+            files::make_directory(&path)?;
+            if into.exists() {
+                fs::remove_dir_all(&into)?;
+            }
+            fs::create_dir(&into)
+        };
+        fresh().map_err(EngineError::io(&into))?;
+        Ok((generation, into))
+    }
+
+    /// Puts a finished generation in the place of what the day was, with `taken` of its late chunks in it. Returns the handle
+    /// the day had: its files may go once nobody holds it. `None` when the day is gone meanwhile.
+    pub(crate) fn replace(&self, day: Day, generation: u32, taken: usize) -> Result<Option<Weak<DayHandle>>, DayError> {
+        let path = self.path(day);
+        directory::finish(&path, generation).map_err(EngineError::io(&path))?;
+        let handle = DayHandle::open_sealed(&directory::sealed(&path, generation), self.limits.writer_memory)?;
+        self.writing.lock().retain(|other| *other != day);
+        let Some(slot) = self.slot(day) else {
+            return Ok(None);
+        };
+        let mut state = slot.state.lock();
+        let before = state.open.replace(Arc::new(handle));
+        if let Some(handle) = &before {
+            handle.index.close_writer();
+        }
+        state.base = Base::Sealed(generation);
+        state.lingering = Weak::new();
+        state.late = Arc::new(state.late[taken..].to_vec());
+        state.late_since = (!state.late.is_empty()).then(Instant::now);
+        state.is_closing = false;
+        Ok(Some(before.map_or_else(Weak::new, |handle| Arc::downgrade(&handle))))
+    }
+
+    /// Removes what a closed day no longer needs on disk.
+    pub(crate) fn tidy(&self, day: Day) -> io::Result<()> {
+        let Some(Base::Sealed(generation)) = self.slot(day).map(|slot| slot.state.lock().base) else {
+            return Ok(());
+        };
+        directory::tidy(&self.path(day), generation)
+    }
+
+    /// Says that something in a day could not be read.
+    pub(crate) fn suspect(&self, day: Day) {
+        self.suspects.lock().insert(day);
+    }
+
+    pub(crate) fn take_suspect(&self) -> Option<Day> {
+        self.suspects.lock().pop_first()
+    }
+
+    fn open(&self, day: Day, slot: &Slot, applied: u64) -> Result<Option<Arc<DayHandle>>, DayError> {
         let now = self.tick.fetch_add(1, Ordering::Relaxed);
         slot.used.store(now, Ordering::Relaxed);
         let mut state = slot.state.lock();
         if let Some(handle) = &state.open {
-            return Ok(handle.clone());
+            return Ok(Some(handle.clone()));
         }
-        let handle = match state.lingering.upgrade() {
-            Some(handle) => handle,
-            None => Arc::new(self.open_directory(day, applied)?),
-        };
-        state.open = Some(handle.clone());
-        drop(state);
-        self.close_some(day);
-        Ok(handle)
-    }
-
-    fn open_directory(&self, day: Day, applied: u64) -> Result<DayHandle, DayError> {
-        let path = self.root.join(day.to_string());
-        let io = |source| EngineError::Io { path: path.clone(), source };
-        files::make_directory(&path).map_err(io)?;
-        let index = path.join("index");
-        let memory = self.limits.writer_memory;
-        let store = path.join("store");
-        let handle = match SledEngine::open(&store, self.limits.day_cache) {
-            Ok(engine) => DayHandle::open(Box::new(engine), &index, memory)?,
-            Err(error) if !error.is_damage() => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(%day, error = chain(&error), "a day's store cannot be opened and is set aside");
-                self.set_aside(day, &path)?;
-                let engine = SledEngine::open(&store, self.limits.day_cache)?;
-                let handle = DayHandle::open(Box::new(engine), &index, memory)?;
-                handle.apply(&self.read_log(day, applied)?)?;
-                handle.index.close_writer();
-                handle
-            }
+        let handle = match (state.lingering.upgrade(), state.base) {
+            (_, Base::Nothing) => return Ok(None),
+            (Some(handle), _) => handle,
+            (None, Base::Live) => Arc::new(self.open_live(day, applied)?),
+            (None, Base::Sealed(generation)) => Arc::new(self.open_sealed(day, generation, applied, &mut state)?),
         };
         if handle.was_rebuilt {
             tracing::warn!(%day, "the day's index was made again from its store");
             self.incidents.lock().rebuilt.push(day);
         }
-        Ok(handle)
+        state.open = Some(handle.clone());
+        drop(state);
+        self.close_some(day);
+        Ok(Some(handle))
     }
 
-    fn set_aside(&self, day: Day, path: &Path) -> Result<(), DayError> {
-        files::make_directory(&self.quarantine).map_err(EngineError::io(&self.quarantine))?;
-        let free = |n: &u32| !self.quarantine.join(format!("{day}.{n}")).exists();
-        let number = (1..).find(free).unwrap_or_default();
-        let name = format!("{day}.{number}");
-        fs::rename(path, self.quarantine.join(&name)).map_err(EngineError::io(path))?;
-        files::make_directory(path).map_err(EngineError::io(path))?;
-        self.incidents.lock().quarantined.push(name);
-        Ok(())
-    }
-
-    /// What the log still has of a day, up to what the days must have; the applier brings the rest.
-    fn read_log(&self, day: Day, applied: u64) -> Result<DayEvents, DayError> {
-        let mut events: BTreeMap<OrgId, Vec<Arc<Stored>>> = BTreeMap::new();
-        let visit = |frame: crate::log::frame::Frame| {
-            let mut sequence = frame.first;
-            for record in record::decode_all(&frame.raw).unwrap_or_default() {
-                let span = record.span();
-                if let Record::Events { events: group, .. } = record {
-                    for (sequence, event) in (sequence..).zip(group) {
-                        if event.occurred_at.day() == day && sequence <= applied {
-                            let id = EventId { sequence: Sequence(sequence), day };
-                            let org = event.org.clone();
-                            let stored = Arc::new(Stored { id, event });
-                            events.entry(org).or_default().push(stored);
-                        }
-                    }
-                }
-                sequence += span;
+    fn open_live(&self, day: Day, applied: u64) -> Result<DayHandle, DayError> {
+        let path = self.path(day);
+        files::make_directory(&path).map_err(EngineError::io(&path))?;
+        let (store, index) = (path.join("store"), path.join("index"));
+        match SledEngine::open(&store, self.limits.day_cache) {
+            Ok(engine) => DayHandle::open(Box::new(engine), &index, self.limits.writer_memory),
+            Err(error) if !error.is_damage() => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%day, error = chain(&error), "a day's store cannot be opened and is set aside");
+                self.remake_live(day, applied)
             }
-        };
-        recovery::read(&self.log, 0, visit).map_err(EngineError::io(&self.log))?;
-        Ok(events.into_iter().collect())
+        }
+    }
+
+    fn open_sealed(
+        &self,
+        day: Day,
+        generation: u32,
+        applied: u64,
+        state: &mut MutexGuard<'_, State>,
+    ) -> Result<DayHandle, DayError> {
+        let directory = directory::sealed(&self.path(day), generation);
+        match DayHandle::open_sealed(&directory, self.limits.writer_memory) {
+            // A footer that is gone, or a group that the index cannot be made from again: without it there is an answer.
+            Err(DayError::Sealed | DayError::Group { .. } | DayError::Chunk { .. }) => {
+                tracing::error!(%day, "a closed day is damaged and is made again from what is whole of it");
+                let generation = self.remake_sealed(day, generation, applied)?;
+                state.base = Base::Sealed(generation);
+                DayHandle::open_sealed(&directory::sealed(&self.path(day), generation), self.limits.writer_memory)
+            }
+            opened => opened,
+        }
     }
 
     /// Closes the days that were not used for longest, as long as too many are open.
@@ -185,19 +394,28 @@ impl Days {
             let slots = self.slots.lock();
             slots.iter().map(|(d, s)| (*d, s.clone())).collect()
         };
-        let is_open = |slot: &Slot| slot.state.try_lock().is_some_and(|state| state.open.is_some());
-        let mut open: Vec<_> = slots.into_iter().filter(|(_, s)| is_open(s)).collect();
-        open.sort_by_key(|(_, slot)| slot.used.load(Ordering::Relaxed));
         let writing = self.writing.lock().clone();
-        let too_many = open.len().saturating_sub(self.limits.open_days.max(1));
-        let idle = |(day, _): &&(Day, Arc<Slot>)| *day != keep && !writing.contains(day);
-        for (_, slot) in open.iter().filter(idle).take(too_many) {
-            if let Some(mut state) = slot.state.try_lock()
-                && let Some(handle) = state.open.take()
-            {
-                state.lingering = Arc::downgrade(&handle);
+        let close = |is_live: bool, most: usize| {
+            let counts = |slot: &Slot| {
+                let state = slot.state.try_lock();
+                state.is_some_and(|state| {
+                    state.open.as_ref().is_some_and(|handle| matches!(handle.rows, Rows::Live(_)) == is_live)
+                })
+            };
+            let mut open: Vec<_> = slots.iter().filter(|(_, slot)| counts(slot)).collect();
+            open.sort_by_key(|(_, slot)| slot.used.load(Ordering::Relaxed));
+            let too_many = open.len().saturating_sub(most.max(1));
+            let idle = |(day, _): &&&(Day, Arc<Slot>)| *day != keep && !writing.contains(day);
+            for (_, slot) in open.iter().filter(idle).take(too_many) {
+                if let Some(mut state) = slot.state.try_lock()
+                    && let Some(handle) = state.open.take()
+                {
+                    state.lingering = Arc::downgrade(&handle);
+                }
             }
-        }
+        };
+        close(true, self.limits.live_days);
+        close(false, self.limits.open_days);
     }
 
     /// Says that a day's index writer was used; others give theirs back.
@@ -212,8 +430,7 @@ impl Days {
     }
 
     fn close_writer(&self, day: Day) {
-        let slot = self.slots.lock().get(&day).cloned();
-        let handle = slot.and_then(|slot| slot.state.lock().open.clone());
+        let handle = self.slot(day).and_then(|slot| slot.state.lock().open.clone());
         if let Some(handle) = handle {
             handle.index.close_writer();
         }
@@ -231,24 +448,25 @@ impl Days {
         });
     }
 
-    /// Removes the days whose last instant is before `cutoff`. Readers that hold one keep it until they are done.
-    pub(crate) fn remove_before(&self, cutoff: Timestamp) -> io::Result<Vec<Day>> {
+    /// Removes the days whose last instant is before `cutoff`; each with the late rows it had. Readers that hold one keep it
+    /// until they are done.
+    pub(crate) fn remove_before(&self, cutoff: Timestamp) -> io::Result<Vec<(Day, Late)>> {
         let mut removed = Vec::new();
         for day in self.all() {
             if day.end() > cutoff {
                 continue;
             }
             self.writing.lock().retain(|other| *other != day);
-            self.slots.lock().remove(&day);
+            let late = self.slots.lock().remove(&day).map(|slot| slot.state.lock().late.clone());
             // The name goes first, so that a removal that is cut off leaves no half day.
-            let path = self.root.join(day.to_string());
+            let path = self.path(day);
             let going = self.root.join(format!("{day}.removed"));
             match fs::rename(&path, &going) {
                 Ok(()) => fs::remove_dir_all(&going)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
-            removed.push(day);
+            removed.push((day, late.unwrap_or_default()));
         }
         if !removed.is_empty() {
             files::sync_directory(&self.root)?;
@@ -258,40 +476,44 @@ impl Days {
 
     /// (store, index) bytes on disk.
     pub(crate) fn disk_bytes(&self) -> (u64, u64) {
-        let sum = |part: &str| {
-            let size = |day: &Day| files::disk_bytes(&self.root.join(day.to_string()).join(part));
-            self.all().iter().map(size).sum()
-        };
-        (sum("store"), sum("index"))
+        let mut sum = (0, 0);
+        for glance in self.glances() {
+            let path = self.path(glance.day);
+            let (store, index) = match glance.base {
+                Base::Nothing => continue,
+                Base::Live => (path.join("store"), path.join("index")),
+                Base::Sealed(generation) => {
+                    let sealed = directory::sealed(&path, generation);
+                    (sealed.join(crate::day::sealed::FILE), sealed.join(crate::day::INDEX))
+                }
+            };
+            sum = (sum.0 + files::disk_bytes(&store), sum.1 + files::disk_bytes(&index));
+        }
+        sum
     }
 }
 
-/// The days that have a directory, ascending; what an interrupted removal left is removed.
-pub(crate) fn list(root: &Path) -> io::Result<Vec<Day>> {
-    let mut days = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let name = entry?.file_name();
-        let name = name.to_string_lossy();
-        let midnight = format!("{name}T00:00:00Z");
-        if let Some(at) = Timestamp::parse(&midnight) {
-            days.push(at.day());
+impl State {
+    fn add_late(&mut self, chunks: Vec<Arc<Chunk>>) {
+        if chunks.is_empty() {
+            return;
         }
+        self.late_since.get_or_insert_with(Instant::now);
+        let mut late = self.late.to_vec();
+        late.extend(chunks);
+        self.late = Arc::new(late);
     }
-    days.sort_unstable();
-    Ok(days)
 }
 
-/// Finishes removals that were cut off.
-pub(crate) fn finish_removals(directory: &Path) -> io::Result<()> {
-    let root = directory.join("days");
-    if !root.is_dir() {
-        return Ok(());
+/// Events by organisation, in the order the organisation's rows are kept in.
+pub(crate) fn by_org(events: impl IntoIterator<Item = Stored>) -> DayEvents {
+    let mut orgs: BTreeMap<OrgId, Vec<Arc<Stored>>> = BTreeMap::new();
+    for stored in events {
+        orgs.entry(stored.event.org.clone()).or_default().push(Arc::new(stored));
     }
-    for entry in fs::read_dir(root)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "removed") {
-            fs::remove_dir_all(path)?;
-        }
+    for rows in orgs.values_mut() {
+        rows.sort_unstable_by_key(|stored| stored.id.sequence);
+        rows.dedup_by_key(|stored| stored.id.sequence);
     }
-    Ok(())
+    orgs.into_iter().collect()
 }

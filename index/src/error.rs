@@ -34,6 +34,9 @@ pub enum OpenError {
     /// Directory, dead letters and keys cannot be read.
     #[error("the store of directory, dead letters and keys cannot be opened")]
     Meta(#[source] DayError),
+    /// Events of closed days that are not folded in yet cannot be read.
+    #[error("the store of late events cannot be opened")]
+    Late(#[source] DayError),
     /// Written by a version that is not known here.
     #[error("{} has format version {version}, which this build does not know", .path.display())]
     Version {
@@ -120,6 +123,9 @@ pub enum MaintainError {
     /// Directory, dead letters or keys cannot be written.
     #[error("directory, dead letters and keys cannot be written")]
     Meta(#[source] DayError),
+    /// Events of closed days cannot be written.
+    #[error("late events cannot be written")]
+    Late(#[source] DayError),
     /// The operating system refused.
     #[error("{}", .path.display())]
     Io {

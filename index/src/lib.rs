@@ -5,8 +5,9 @@
 //! | what a caller says and gets | [`entry`], [`options`], [`error`], [`status`] |
 //! | the truth: one log for everything, synced before the answer | `log` |
 //! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe` |
-//! | one directory for each UTC day: chunks in sled, words in tantivy | `chunk`, `engine`, `day`, `days` |
-//! | from the log to the days | `apply`, `checkpoint`, `meta` |
+//! | one directory for each UTC day: chunks in sled or in a sealed file, words in tantivy | `chunk`, `engine`, `day`, `days` |
+//! | from the log to the days | `apply`, `late`, `checkpoint`, `meta` |
+//! | closing days, folding late rows in | `seal` |
 //! | answers | `plan`, `verdict`, `page`, `scan`, `tail` |
 //! | forgetting and checking | `sweep`, `verify` |
 //!
@@ -23,6 +24,7 @@ mod engine;
 pub mod entry;
 pub mod error;
 mod files;
+mod late;
 mod letters;
 mod log;
 mod memory;
@@ -31,6 +33,7 @@ pub mod options;
 mod page;
 mod plan;
 mod scan;
+mod seal;
 mod shared;
 pub mod status;
 mod store;

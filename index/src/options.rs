@@ -36,10 +36,21 @@ pub struct StoreLimits {
     pub writer_memory: usize,
     /// Index writers kept open. Two days are written at midnight; the third is for late events.
     pub writers: usize,
-    /// Days kept open. All days of the retention, so that a 90-day question opens each only once.
+    /// A day is written in place until so long after its end; what comes later is kept aside and folded in.
+    pub close_after: Duration,
+    /// Late rows of one day that are folded in even while there is other work.
+    pub late_rows: u64,
+    /// Late rows of all days, in bytes at hand; the applier waits when there are more.
+    pub late_bytes: usize,
+    /// Closed days kept open. All days of the retention, so that a 90-day question opens each only once; one takes some
+    /// hundred kilobytes.
     pub open_days: usize,
+    /// Days kept open that are still written, each with an engine of some megabytes.
+    pub live_days: usize,
     /// Cache of one day's store, in bytes; the engine really uses several times as much.
     pub day_cache: u64,
+    /// Cache of the store of late rows, in bytes.
+    pub late_cache: u64,
     /// Cache of the store of directory, dead letters and keys, in bytes.
     pub meta_cache: u64,
     /// A segment of the log is closed when it is so long, in bytes.
@@ -56,8 +67,13 @@ impl Default for StoreLimits {
             apply_interval: Duration::from_millis(1_500),
             writer_memory: 15_000_000,
             writers: 3,
+            close_after: Duration::from_secs(48 * 3_600),
+            late_rows: 4_096,
+            late_bytes: 48 << 20,
             open_days: 96,
+            live_days: 6,
             day_cache: 1 << 20,
+            late_cache: 2 << 20,
             meta_cache: 16 << 20,
             segment_bytes: 64 << 20,
         }

@@ -78,14 +78,14 @@ pub(crate) struct Chosen {
 #[derive(Debug, Clone)]
 enum Place {
     Memory(Arc<Stored>),
-    Day(Day),
+    Day(Day, Hit),
 }
 
 impl Chosen {
     /// A row of a day, to be walked by time or sequence.
     pub(crate) fn in_day(day: Day, hit: Hit) -> Self {
         let (key, sequence) = (TableColumn::time_key(instant(hit)), Sequence(hit.sequence));
-        Self { key, sequence, place: Place::Day(day) }
+        Self { key, sequence, place: Place::Day(day, hit) }
     }
 
     /// The same of a row that is in memory still.
@@ -234,11 +234,11 @@ fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best)
         };
         let mut reader = open.reader();
         open.each(&mut reader, By::Sequence, None, |reader, hit| {
-            let located = reader.locate(hit.sequence).map_err(open.failed())?;
+            let located = reader.locate(hit).map_err(open.failed())?;
             let (chunk, at) = located.ok_or_else(|| open.missing(hit.sequence))?;
             let events = chunk.only(column_of(column)).map_err(open.failed())?;
             let event = events.get(at).ok_or_else(|| open.missing(hit.sequence))?;
-            let row = Chosen { key: column.key(event), sequence: Sequence(hit.sequence), place: Place::Day(day) };
+            let row = Chosen { key: column.key(event), sequence: Sequence(hit.sequence), place: Place::Day(day, hit) };
             if is_behind(walk, cursor, &row) {
                 best.push(row);
             }
@@ -251,29 +251,29 @@ fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best)
 /// Reads chosen rows, in the order they are given.
 pub(crate) fn fetch(shared: &Shared, query: &Query, chosen: &[Chosen]) -> Result<Vec<Stored>, ReadError> {
     let mut rows: Vec<Option<Stored>> = vec![None; chosen.len()];
-    let mut by_day: BTreeMap<Day, Vec<(Sequence, usize)>> = BTreeMap::new();
+    let mut by_day: BTreeMap<Day, Vec<(Hit, usize)>> = BTreeMap::new();
     for (at, row) in chosen.iter().enumerate() {
         match &row.place {
             Place::Memory(stored) => rows[at] = Some(Stored::clone(stored)),
-            Place::Day(day) => by_day.entry(*day).or_default().push((row.sequence, at)),
+            Place::Day(day, hit) => by_day.entry(*day).or_default().push((*hit, at)),
         }
     }
     for (day, mut wanted) in by_day {
-        // By sequence, so that each chunk is unpacked once.
-        wanted.sort_unstable();
+        // In the order of the rows, so that each chunk is unpacked once.
+        wanted.sort_unstable_by_key(|(hit, _)| (hit.time, hit.sequence));
         let failed = |source| ReadError::Day { day, source };
         let applied = shared.memory.applied();
         // A day that was swept away between choosing and reading is beyond the retention.
         let Some(handle) = shared.days.get(day, applied).map_err(failed)? else {
             continue;
         };
-        let mut reader = crate::day::OrgReader::new(&handle.chunks, &query.org);
-        for (sequence, at) in wanted {
-            let missing = || failed(crate::day::DayError::Missing(sequence.0));
-            let located = reader.locate(sequence.0).map_err(failed)?;
+        let mut reader = crate::day::OrgReader::new(&handle.rows, &query.org);
+        for (hit, at) in wanted {
+            let missing = || failed(crate::day::DayError::Missing(hit.sequence));
+            let located = reader.locate(hit).map_err(failed)?;
             let (chunk, row) = located.ok_or_else(missing)?;
             let event = chunk.events().map_err(failed)?.get(row);
-            let id = EventId { sequence, day };
+            let id = EventId { sequence: Sequence(hit.sequence), day };
             rows[at] = Some(Stored { id, event: event.ok_or_else(missing)?.clone() });
         }
     }
@@ -284,7 +284,7 @@ pub(crate) fn fetch(shared: &Shared, query: &Query, chosen: &[Chosen]) -> Result
 pub(crate) fn page(shared: &Shared, query: &Query, request: &PageRequest) -> Result<Page, ReadError> {
     let walk = Walk::new(query.order, request.direction);
     let limit = request.limit.max(1);
-    let plan = Plan::new(shared, query, request.snapshot);
+    let plan = Plan::new(shared, query, request.snapshot)?;
     let mut chosen = select(&plan, walk, request.cursor.as_ref(), limit + 1)?;
     let has_more = chosen.len() > limit;
     chosen.truncate(limit);
@@ -297,7 +297,7 @@ pub(crate) fn page(shared: &Shared, query: &Query, request: &PageRequest) -> Res
 
 /// How many rows a question has at a moment.
 pub(crate) fn count(shared: &Shared, query: &Query, snapshot: Snapshot) -> Result<u64, ReadError> {
-    let plan = Plan::new(shared, query, snapshot);
+    let plan = Plan::new(shared, query, snapshot)?;
     let mut count = plan.in_memory().count() as u64;
     for day in plan.days() {
         if let Some(open) = plan.open(day)? {

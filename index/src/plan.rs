@@ -1,13 +1,16 @@
 //! Where the rows of an answer can be: which days, in which order, up to which sequence, and what of memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use system_log_model::clock::Day;
 use system_log_model::{Query, Timestamp};
 
 use crate::day::{Bounds, By, Conditions, DayHandle, Hit, OrgReader, Prepared};
+use crate::days::View;
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
+use crate::late;
 use crate::memory::Captured;
 use crate::shared::Shared;
 use crate::verdict::Verdict;
@@ -22,6 +25,10 @@ pub(crate) struct Plan<'q> {
     snapshot: u64,
     captured: Captured,
     verdict: Verdict<'q>,
+    /// Days with late rows, of one moment each: what is late here and what is in the handle complete each other.
+    aside: BTreeMap<Day, View>,
+    /// The question's rows among the late ones.
+    late: Vec<Arc<Stored>>,
 }
 
 /// What to do after a row.
@@ -32,34 +39,37 @@ pub(crate) enum Go {
 }
 
 impl<'q> Plan<'q> {
-    pub(crate) fn new(shared: &'q Shared, query: &'q Query, snapshot: Snapshot) -> Self {
+    pub(crate) fn new(shared: &'q Shared, query: &'q Query, snapshot: Snapshot) -> Result<Self, ReadError> {
         // Memory and the applied position are captured before any day is looked at: days only ever get more.
-        Self {
-            shared,
-            query,
-            snapshot: snapshot.0,
-            captured: shared.memory.capture(&query.org),
-            verdict: Verdict::of(&query.filter),
+        let captured = shared.memory.capture(&query.org);
+        let (mut aside, mut late) = (BTreeMap::new(), Vec::new());
+        let last = snapshot.0.min(captured.applied);
+        for day in days_of(shared, query).into_iter().filter(|day| shared.days.has_late(*day)) {
+            let failed = |source| ReadError::Day { day, source };
+            if let Some(view) = shared.days.view(day, captured.applied).map_err(failed)? {
+                late.extend(late::matching(day, &view.late, query, last).map_err(failed)?);
+                aside.insert(day, view);
+            }
         }
+        late.sort_unstable_by_key(|stored| stored.id.sequence);
+        let verdict = Verdict::of(&query.filter);
+        Ok(Self { shared, query, snapshot: snapshot.0, captured, verdict, aside, late })
     }
 
     /// The days that can hold rows, ascending.
     pub(crate) fn days(&self) -> Vec<Day> {
-        let range = self.query.range;
-        let (first, last) = (range.start.day(), range.end.plus_micros(-1).day());
-        let mut days = self.shared.days.all();
-        days.retain(|day| first <= *day && *day <= last);
-        days
+        days_of(self.shared, self.query)
     }
 
-    /// Rows that are not in the days yet, ascending by sequence.
+    /// Rows that are in no index yet, ascending by sequence: late ones, then those that are in no day.
     pub(crate) fn in_memory(&self) -> impl Iterator<Item = &Arc<Stored>> {
-        self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event))
+        let newest = self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event));
+        self.late.iter().chain(newest)
     }
 
-    /// The days have everything up to here, memory what is above.
-    pub(crate) const fn applied(&self) -> u64 {
-        self.captured.applied
+    /// Whether no row above a position is in a day.
+    pub(crate) fn is_all_in_memory(&self, after: u64) -> bool {
+        after >= self.captured.applied
     }
 
     fn bounds(&self) -> Bounds {
@@ -67,6 +77,7 @@ impl<'q> Plan<'q> {
             start: self.query.range.start.micros(),
             end: self.query.range.end.micros(),
             last: self.snapshot.min(self.captured.applied),
+            windows: None,
         }
     }
 
@@ -74,13 +85,30 @@ impl<'q> Plan<'q> {
     pub(crate) fn open(&self, day: Day) -> Result<Option<OpenDay<'_, 'q>>, ReadError> {
         let failed = |source| ReadError::Day { day, source };
         let applied = self.captured.applied;
-        let Some(handle) = self.shared.days.get(day, applied).map_err(failed)? else {
+        let handle = match self.aside.get(&day) {
+            Some(view) => view.handle.clone(),
+            None => self.shared.days.get(day, applied).map_err(failed)?,
+        };
+        let Some(handle) = handle else {
             return Ok(None);
         };
+        let windows = handle.rows.windows(&self.query.org, &self.verdict.grams());
+        if windows.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let bounds = Bounds { windows: windows.map(Arc::from), ..self.bounds() };
         let conditions = Conditions { org: &self.query.org, filter: &self.query.filter };
         let prepared = handle.index.prepare(conditions).map_err(failed)?;
-        Ok(Some(OpenDay { plan: self, day, handle, prepared }))
+        Ok(Some(OpenDay { plan: self, day, handle, prepared, bounds }))
     }
+}
+
+fn days_of(shared: &Shared, query: &Query) -> Vec<Day> {
+    let range = query.range;
+    let (first, last) = (range.start.day(), range.end.plus_micros(-1).day());
+    let mut days = shared.days.all();
+    days.retain(|day| first <= *day && *day <= last);
+    days
 }
 
 /// A question on one day.
@@ -89,12 +117,13 @@ pub(crate) struct OpenDay<'p, 'q> {
     day: Day,
     handle: Arc<DayHandle>,
     prepared: Prepared,
+    bounds: Bounds,
 }
 
 impl OpenDay<'_, '_> {
     /// A reader of the organisation's rows.
     pub(crate) fn reader(&self) -> OrgReader<'_> {
-        OrgReader::new(&self.handle.chunks, &self.plan.query.org)
+        OrgReader::new(&self.handle.rows, &self.plan.query.org)
     }
 
     fn needs_text(&self) -> bool {
@@ -104,7 +133,7 @@ impl OpenDay<'_, '_> {
     /// The first rows behind a place, at most `limit`.
     pub(crate) fn first(&self, by: By, after: Option<Hit>, limit: usize) -> Result<Vec<Hit>, ReadError> {
         if !self.needs_text() {
-            let hits = self.prepared.first(self.plan.bounds(), by, after, limit);
+            let hits = self.prepared.first(self.bounds.clone(), by, after, limit);
             return hits.map_err(self.failed());
         }
         let mut found = Vec::new();
@@ -125,7 +154,7 @@ impl OpenDay<'_, '_> {
         mut visit: impl FnMut(&mut OrgReader<'_>, Hit) -> Result<Go, ReadError>,
     ) -> Result<(), ReadError> {
         loop {
-            let hits = self.prepared.first(self.plan.bounds(), by, after, CANDIDATES).map_err(self.failed())?;
+            let hits = self.prepared.first(self.bounds.clone(), by, after, CANDIDATES).map_err(self.failed())?;
             for hit in &hits {
                 if self.passes(reader, *hit)? && visit(reader, *hit)? == Go::Stop {
                     return Ok(());
@@ -142,7 +171,7 @@ impl OpenDay<'_, '_> {
         if !self.needs_text() {
             return Ok(true);
         }
-        let located = reader.locate(hit.sequence).map_err(self.failed())?;
+        let located = reader.locate(hit).map_err(self.failed())?;
         let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
         let exact = self.prepared.search_is_exact;
         self.plan.verdict.passes(chunk, row, exact).map_err(self.failed())
@@ -150,11 +179,10 @@ impl OpenDay<'_, '_> {
 
     /// How many rows there are.
     pub(crate) fn count(&self) -> Result<u64, ReadError> {
-        let bounds = self.plan.bounds();
         if !self.needs_text() {
             let range = self.plan.query.range;
             let is_whole = range.start <= self.day.start() && self.day.end() <= range.end;
-            let count = self.prepared.count(bounds, is_whole);
+            let count = self.prepared.count(self.bounds.clone(), is_whole);
             return count.map_err(self.failed());
         }
         let mut count = 0;

@@ -39,7 +39,7 @@ impl Scan {
             TableColumn::OccurredAt => CHOSEN_BY_TIME,
             _ => CHOSEN_BY_KEY,
         };
-        let plan = Plan::new(&self.shared, &self.query, self.snapshot);
+        let plan = Plan::new(&self.shared, &self.query, self.snapshot)?;
         let walk = Walk::new(self.query.order, Direction::Next);
         let chosen = select(&plan, walk, self.cursor.as_ref(), limit)?;
         self.is_last_pass = chosen.len() < limit;
@@ -78,7 +78,7 @@ impl Iterator for Scan {
                     // An answer with a hole in it must not go on.
                     self.is_last_pass = true;
                     self.chosen.clear();
-                    return Some(Err(error));
+                    return Some(self.shared.watched(Err(error)));
                 }
             }
         }

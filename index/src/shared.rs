@@ -14,11 +14,13 @@ use crate::directory::Directory;
 use crate::entry::Stored;
 use crate::error::{ReadError, Unavailable};
 use crate::files::disk_bytes;
+use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::record::Record;
 use crate::memory::{Batch, Memory};
 use crate::meta::Meta;
 use crate::options::StoreLimits;
+use crate::seal;
 use crate::status::Status;
 
 /// See the file's first line.
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) keys: PendingKeys,
     pub(crate) meta: Meta,
     pub(crate) days: Days,
+    pub(crate) late: Overlay,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) load: Load,
     pub(crate) poison: OnceLock<Arc<str>>,
@@ -147,6 +150,16 @@ impl Shared {
         Ok(())
     }
 
+    /// Notes a day that shows damage, so that it is written anew from what is whole of it.
+    pub(crate) fn watched<T>(&self, read: Result<T, ReadError>) -> Result<T, ReadError> {
+        if let Err(ReadError::Day { day, source }) = &read
+            && seal::is_damage(source)
+        {
+            self.days.suspect(*day);
+        }
+        read
+    }
+
     pub(crate) fn log_directory(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -167,10 +180,12 @@ impl Shared {
             days: self.days.all().len() as u64,
             rebuilt_days: incidents.rebuilt.iter().map(ToString::to_string).collect(),
             quarantined: incidents.quarantined,
+            losses: incidents.losses,
+            late_events: self.late.rows() as u64,
             log_damage,
             torn_bytes,
             log_bytes: disk_bytes(&self.log_directory()),
-            store_bytes,
+            store_bytes: store_bytes + disk_bytes(&self.directory.join("late")),
             index_bytes,
             meta_bytes: disk_bytes(&self.directory.join("meta")),
         }

@@ -25,6 +25,10 @@ pub struct Status {
     pub rebuilt_days: Vec<String>,
     /// Directories that were set aside since the start.
     pub quarantined: Vec<String>,
+    /// What was found damaged since the start and could not be brought back.
+    pub losses: Vec<String>,
+    /// Events of closed days that are not in their files yet. They are found like all others.
+    pub late_events: u64,
     /// Parts of the log that could not be read at the start.
     pub log_damage: Vec<String>,
     /// Bytes of an unfinished write that were cut off at the start.

@@ -8,20 +8,23 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use parking_lot::Mutex;
-use system_log_model::{Binding, Clean, DeadLetter, EventId, Member, OrgId, Query, retention};
+use system_log_model::{Binding, Clean, DeadLetter, Event, EventId, Member, OrgId, Query, retention};
 use tokio::sync::oneshot;
 
 use crate::apply::Command;
+use crate::day::DayError;
 use crate::dedupe;
 use crate::entry::{Appended, Change, Group, Snapshot, Stored};
 use crate::error::{AppendError, MaintainError, OpenError, ReadError, Unavailable};
 use crate::files::FolderLock;
+use crate::late;
 use crate::log::frame::MAX_RAW;
 use crate::log::record::{self, Record};
 use crate::log::writer::{EncodedChange, EncodedGroup, Request, Size};
 use crate::options::StoreOptions;
 use crate::page::{self, Cursor, Page, PageRequest};
 use crate::scan::Scan;
+use crate::seal;
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::sweep::{self, SweepReport};
@@ -58,6 +61,8 @@ struct Doors {
     applier: Sender<Command>,
     writer_thread: Option<JoinHandle<()>>,
     applier_thread: Option<JoinHandle<()>>,
+    sealer: Sender<seal::Command>,
+    sealer_thread: Option<JoinHandle<()>>,
     lock: Option<FolderLock>,
 }
 
@@ -80,7 +85,12 @@ impl Handle {
             let _ended = doors.applier.send(Command::Stop { flush });
             let _panicked = thread.join();
         }
+        if let Some(thread) = doors.sealer_thread.take() {
+            let _ended = doors.sealer.send(seal::Command::Stop);
+            let _panicked = thread.join();
+        }
         self.shared.days.close();
+        self.shared.late.close();
         self.shared.meta.close();
         doors.lock = None;
     }
@@ -212,10 +222,7 @@ impl Store {
             let found = captured.find(id.sequence.0);
             found.map(|stored| stored.event.clone())
         } else {
-            match shared.days.get(id.day, captured.applied).map_err(failed)? {
-                Some(day) => day.get(org, id.sequence.0).map_err(failed)?,
-                None => None,
-            }
+            shared.watched(in_day(shared, org, id, captured.applied).map_err(failed))?
         };
         let cutoff = retention::cutoff(shared.clock.now());
         let is_that =
@@ -235,7 +242,7 @@ impl Store {
     /// When a day cannot be read, or the cursor is one of another order.
     pub fn page(&self, query: &Query, request: &PageRequest) -> Result<Page, ReadError> {
         self.shared().check_open()?;
-        page::page(self.shared(), query, request)
+        self.shared().watched(page::page(self.shared(), query, request))
     }
 
     /// The exact number of rows at a moment. Blocks on the disk.
@@ -244,7 +251,7 @@ impl Store {
     /// When a day cannot be read.
     pub fn count(&self, query: &Query, snapshot: Snapshot) -> Result<u64, ReadError> {
         self.shared().check_open()?;
-        page::count(self.shared(), query, snapshot)
+        self.shared().watched(page::count(self.shared(), query, snapshot))
     }
 
     /// Every row at a moment, in order, in batches; memory stays bounded. Blocks on the disk.
@@ -259,7 +266,7 @@ impl Store {
     /// When a day cannot be read.
     pub fn behind(&self, query: &Query, after: Snapshot, limit: usize) -> Result<Arrived, ReadError> {
         self.shared().check_open()?;
-        tail::behind(self.shared(), query, after, limit)
+        self.shared().watched(tail::behind(self.shared(), query, after, limit))
     }
 
     /// The last rows at a moment, in ingest order. Looks at every row of the question. Blocks on the disk.
@@ -268,7 +275,7 @@ impl Store {
     /// When a day cannot be read.
     pub fn newest(&self, query: &Query, snapshot: Snapshot, limit: usize) -> Result<Vec<Stored>, ReadError> {
         self.shared().check_open()?;
-        tail::newest(self.shared(), query, snapshot, limit)
+        self.shared().watched(tail::newest(self.shared(), query, snapshot, limit))
     }
 
     /// A member of an organisation.
@@ -370,6 +377,18 @@ impl Store {
         answer.recv().map_err(|_| MaintainError::Closed)?
     }
 
+    /// Closes every day that is no longer written and folds every late row in; the sealer does the same by itself, as far as
+    /// it is worth it. Blocks on the disk, for minutes when there is much.
+    ///
+    /// # Errors
+    /// When something cannot be read or written; the day then stays as it was.
+    pub fn settle(&self) -> Result<(), MaintainError> {
+        let (reply, answer) = bounded(1);
+        let sealer = self.0.doors.lock().sealer.clone();
+        sealer.send(seal::Command::Settle(reply)).map_err(|_| MaintainError::Closed)?;
+        answer.recv().map_err(|_| MaintainError::Closed)?
+    }
+
     /// Stores what is queued, brings everything into the days, and gives the folder back. Later calls answer that the store
     /// is closed. Blocks on the disk.
     pub fn close(&self) {
@@ -383,6 +402,17 @@ impl Store {
     pub fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
         verify::verify(directory)
     }
+}
+
+/// An event of a day, late or not.
+fn in_day(shared: &Shared, org: &OrgId, id: EventId, applied: u64) -> Result<Option<Event>, DayError> {
+    let Some(view) = shared.days.view(id.day, applied)? else {
+        return Ok(None);
+    };
+    if let Some(late) = late::get(id.day, &view.late, org, id.sequence.0)? {
+        return Ok(Some(late.event));
+    }
+    view.handle.map_or(Ok(None), |handle| handle.rows.get(org, id.sequence.0))
 }
 
 fn invalid(error: impl std::fmt::Display) -> AppendError {

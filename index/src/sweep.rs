@@ -26,10 +26,14 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     let now = shared.clock.now();
     let cutoff = retention::cutoff(now);
     let grace = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
-    let days = shared.days.remove_before(cutoff.plus_micros(-grace)).map_err(MaintainError::io(&shared.directory))?;
+    let removed =
+        shared.days.remove_before(cutoff.plus_micros(-grace)).map_err(MaintainError::io(&shared.directory))?;
+    for (day, late) in &removed {
+        shared.late.remove(*day, late).map_err(MaintainError::Late)?;
+    }
     let log = shared.log_directory();
     segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
     let swept = shared.meta.sweep(now, cutoff);
     let (keys, dead_letters) = swept.map_err(MaintainError::Meta)?;
-    Ok(SweepReport { days: days.iter().map(ToString::to_string).collect(), keys, dead_letters })
+    Ok(SweepReport { days: removed.iter().map(|(day, _)| day.to_string()).collect(), keys, dead_letters })
 }

@@ -25,10 +25,10 @@ pub struct Arrived {
 pub(crate) fn behind(shared: &Shared, query: &Query, after: Snapshot, limit: usize) -> Result<Arrived, ReadError> {
     let limit = limit.max(1);
     let visible = Snapshot(shared.memory.visible());
-    let plan = Plan::new(shared, query, visible);
+    let plan = Plan::new(shared, query, visible)?;
     let mut found: Vec<Chosen> = Vec::new();
     // A tail that keeps up is served from memory alone and opens no day.
-    if after.0 < plan.applied() {
+    if !plan.is_all_in_memory(after.0) {
         let from = Hit { time: i64::MAX, sequence: after.0 };
         // One more than asked for, or a full day could not be told from one that goes on.
         for day in plan.days() {
@@ -56,7 +56,7 @@ pub(crate) fn newest(
     snapshot: Snapshot,
     limit: usize,
 ) -> Result<Vec<Stored>, ReadError> {
-    let plan = Plan::new(shared, query, snapshot);
+    let plan = Plan::new(shared, query, snapshot)?;
     let mut newest = Newest { limit, rows: BinaryHeap::new() };
     for day in plan.days() {
         let Some(open) = plan.open(day)? else { continue };

@@ -5,7 +5,7 @@ use system_log_model::text::fold;
 use system_log_model::{Filter, search::Search};
 
 use crate::chunk::Column;
-use crate::day::{CachedChunk, DayError};
+use crate::day::{CachedChunk, DayError, GRAM};
 
 /// The conditions of a filter that look into texts.
 pub(crate) struct Verdict<'q> {
@@ -27,6 +27,12 @@ impl<'q> Verdict<'q> {
             .filter_map(|(column, needle)| Some((column, Finder::new(needle.as_ref()?.as_bytes()))))
             .collect();
         Self { needles, search: filter.search.as_ref() }
+    }
+
+    /// The needles that a filter of grams can be asked for.
+    pub(crate) fn grams(&self) -> Vec<(Column, &[u8])> {
+        let long = self.needles.iter().filter(|(_, needle)| needle.needle().len() >= GRAM);
+        long.map(|(column, needle)| (*column, needle.needle())).collect()
     }
 
     /// Whether rows have to be looked at at all.

@@ -1,16 +1,18 @@
 //! Checking a folder that nobody serves from: every frame, every chunk, every row, and that store and index agree.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use system_log_model::clock::Day;
 
 use crate::checkpoint::Checkpoint;
-use crate::day::{DayChunks, DayError, DayIndex};
-use crate::days;
-use crate::engine::SledEngine;
+use crate::chunk::{Chunk, ChunkError};
+use crate::day::{DayChunks, DayError, DayIndex, INDEX, Rows, SealedRows, damaged};
+use crate::days::{Base, directory};
+use crate::engine::{EngineError, SledEngine};
 use crate::error::{OpenError, chain};
 use crate::files::FolderLock;
+use crate::late::Overlay;
 use crate::log::{record, recovery};
 use crate::meta::Meta;
 use crate::options::StoreLimits;
@@ -24,6 +26,8 @@ pub struct VerifyReport {
     pub chunks: u64,
     /// Events in the days.
     pub events: u64,
+    /// Events of closed days that are not in their files yet.
+    pub late: u64,
     /// Entries of the log that are not in the days yet: the next start applies them.
     pub pending: u64,
     /// Everything that is not sound; empty when all is.
@@ -74,9 +78,13 @@ pub(crate) fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
             report.problem("meta", chain(&error));
         }
     }
+    let late = directory.join("late");
+    if late.is_dir() {
+        verify_late(&late, &limits, &mut report);
+    }
     let root = directory.join("days");
     if root.is_dir() {
-        for day in days::list(&root).map_err(OpenError::io(&root))? {
+        for day in directory::list(&root).map_err(OpenError::io(&root))? {
             report.days += 1;
             verify_day(&root, day, applied, &limits, &mut report);
         }
@@ -108,45 +116,76 @@ fn verify_log(directory: &Path, applied: u64, report: &mut VerifyReport) -> Resu
     Ok(())
 }
 
+fn verify_late(directory: &Path, limits: &StoreLimits, report: &mut VerifyReport) {
+    match Overlay::open(directory, limits.late_cache) {
+        Err(error) => report.problem("late", chain(&error)),
+        Ok((_, loaded)) => {
+            loaded.losses.into_iter().for_each(|what| report.problem("late", what));
+            for (day, chunk) in
+                loaded.days.iter().flat_map(|(day, chunks)| chunks.iter().map(move |chunk| (day, chunk)))
+            {
+                match check_chunk(chunk, *day) {
+                    Ok(rows) => {
+                        report.chunks += 1;
+                        report.late += rows.len() as u64;
+                    }
+                    Err(error) => report.problem(format!("late/{day}"), chain(&error)),
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a day as they are on disk, and where its index is.
+fn open_day(path: &Path, limits: &StoreLimits) -> Result<Option<(Rows, PathBuf, bool)>, DayError> {
+    let base = directory::base(path).map_err(EngineError::io(path))?;
+    Ok(match base {
+        Base::Nothing => None,
+        Base::Live => {
+            let engine = SledEngine::open(&path.join("store"), limits.day_cache)?;
+            Some((Rows::Live(DayChunks::new(Box::new(engine))?), path.join("index"), false))
+        }
+        Base::Sealed(generation) => {
+            let sealed = directory::sealed(path, generation);
+            Some((Rows::Sealed(SealedRows::open(&sealed)?), sealed.join(INDEX), true))
+        }
+    })
+}
+
 fn verify_day(root: &Path, day: Day, applied: u64, limits: &StoreLimits, report: &mut VerifyReport) {
     let part = format!("days/{day}");
-    let path = root.join(day.to_string());
-    let store = path.join("store");
-    let opened = SledEngine::open(&store, limits.day_cache)
-        .map_err(DayError::from)
-        .and_then(|engine| DayChunks::new(Box::new(engine)));
-    let chunks = match opened {
-        Ok(chunks) => chunks,
+    let (rows, index, is_sealed) = match open_day(&root.join(day.to_string()), limits) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return,
         Err(error) => return report.problem(part, chain(&error)),
     };
-    let mut stored = Vec::new();
-    let mut last_of: Option<(String, u64)> = None;
-    for chunk in chunks.all() {
+    let mut stored: Vec<u64> = Vec::new();
+    for chunk in rows.all() {
         match chunk.and_then(|chunk| check_chunk(&chunk, day)) {
-            Ok((org, sequences)) => {
+            Ok(sequences) => {
                 report.chunks += 1;
-                let overlaps = last_of.as_ref().is_some_and(|(o, last)| *o == org && sequences.first() <= Some(last));
-                if overlaps {
-                    report.problem(&part, format!("chunks of {org} overlap"));
-                }
-                last_of = sequences.last().map(|last| (org, *last));
                 stored.extend(sequences);
             }
             Err(error) => report.problem(&part, chain(&error)),
         }
     }
     stored.sort_unstable();
+    if stored.windows(2).any(|pair| pair[0] == pair[1]) {
+        report.problem(&part, "a row is stored twice");
+    }
     report.events += stored.len() as u64;
-    if chunks.extent().rows != stored.len() as u64 {
-        let (noted, found) = (chunks.extent().rows, stored.len());
+    let extent = rows.extent();
+    if extent.rows != stored.len() as u64 {
+        let (noted, found) = (extent.rows, stored.len());
         report.problem(&part, format!("{noted} events are noted, {found} found"));
     }
-    compare(&part, &path.join("index"), &stored, applied, limits, report);
+    let indexed =
+        if is_sealed { DayIndex::open_sealed(&index, extent) } else { DayIndex::open(&index, limits.writer_memory) };
+    compare(&part, indexed.and_then(|index| index.sequences()), &stored, applied, report);
 }
 
 /// Store and index must agree up to the checkpoint; above it a crash leaves either a little ahead, and the next start mends it.
-fn compare(part: &str, index: &Path, stored: &[u64], applied: u64, limits: &StoreLimits, report: &mut VerifyReport) {
-    let indexed = DayIndex::open(index, limits.writer_memory).and_then(|index| index.sequences());
+fn compare(part: &str, indexed: Result<Vec<u64>, DayError>, stored: &[u64], applied: u64, report: &mut VerifyReport) {
     let indexed = match indexed {
         Ok(indexed) => indexed,
         Err(error) => return report.problem(part, format!("the index: {}", chain(&error))),
@@ -162,15 +201,11 @@ fn compare(part: &str, index: &Path, stored: &[u64], applied: u64, limits: &Stor
     }
 }
 
-fn check_chunk(chunk: &crate::chunk::Chunk, day: Day) -> Result<(String, Vec<u64>), DayError> {
-    let damaged = |source| DayError::Chunk { org: chunk.org.to_string(), first: chunk.first, source };
-    let sequences = chunk.sequences().map_err(damaged)?;
-    let events = chunk.events().map_err(damaged)?;
-    let is_sound = sequences.is_sorted_by(|a, b| a < b)
-        && sequences.len() == events.len()
-        && events.iter().all(|event| event.occurred_at.day() == day);
-    if !is_sound {
-        return Err(damaged(crate::chunk::ChunkError::Column(0)));
+/// Every row of a chunk; their sequences.
+fn check_chunk(chunk: &Chunk, day: Day) -> Result<Vec<u64>, DayError> {
+    let rows = chunk.all_rows().map_err(|source| damaged(chunk, source))?;
+    if rows.iter().any(|(_, event)| event.occurred_at.day() != day) {
+        return Err(damaged(chunk, ChunkError::Column(0)));
     }
-    Ok((chunk.org.to_string(), sequences))
+    Ok(rows.into_iter().map(|(sequence, _)| sequence).collect())
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::ChunkError;
 
-/// The level the spike measured; higher ones gain little on a few kilobytes.
-const LEVEL: i32 = 3;
+/// Units that times are given in, in microseconds: many senders know no more than milliseconds or seconds.
+const UNITS: [i64; 2] = [1_000_000, 1_000];
 /// Below this zstd's own header eats the gain.
 const WORTH_COMPRESSING: usize = 24;
 
@@ -17,17 +17,20 @@ thread_local! {
 }
 
 /// The shorter of the raw and the compressed form.
-pub(super) fn compress(raw: Vec<u8>) -> Result<Vec<u8>, ChunkError> {
+pub(super) fn compress(raw: Vec<u8>, level: i32) -> Result<Vec<u8>, ChunkError> {
     if raw.len() < WORTH_COMPRESSING {
         return Ok(raw);
     }
     let failed = |e: std::io::Error| ChunkError::Encode(e.to_string());
     let small = COMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
-            *slot = Some(zstd::bulk::Compressor::new(LEVEL).map_err(failed)?);
+            *slot = Some(zstd::bulk::Compressor::new(level).map_err(failed)?);
         }
         match slot {
-            Some(compressor) => compressor.compress(&raw).map_err(failed),
+            Some(compressor) => {
+                compressor.set_compression_level(level).map_err(failed)?;
+                compressor.compress(&raw).map_err(failed)
+            }
             None => Ok(Vec::new()),
         }
     })?;
@@ -49,7 +52,7 @@ pub(super) fn decompress(stored: &[u8], raw_length: usize) -> Option<Vec<u8>> {
 }
 
 /// Seven bits a byte, low ones first.
-pub(super) fn put_number(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -58,7 +61,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes what [`put_number`] wrote off the front.
-pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -82,6 +85,12 @@ pub(super) const fn zigzag(value: i64) -> u64 {
 
 pub(super) const fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+/// The coarsest unit that all times are whole numbers of.
+pub(super) fn unit_of(times: impl Iterator<Item = i64> + Clone) -> i64 {
+    let is_whole = |unit: &i64| times.clone().all(|time| time % unit == 0);
+    UNITS.into_iter().find(is_whole).unwrap_or(1)
 }
 
 /// Lengths, then bytes; nothing at all when every entry is empty.
@@ -171,9 +180,11 @@ impl Strings {
         self.text.get(begin..end)
     }
 
-    /// All texts in a row, without anything between them.
-    pub(crate) fn all(&self) -> &str {
-        &self.text
+    /// The texts of some rows, without anything between them.
+    pub(crate) fn joined(&self, rows: Range<usize>) -> &str {
+        let begin = rows.start.checked_sub(1).map_or(Some(self.start), |before| self.ends.get(before).copied());
+        let end = rows.end.checked_sub(1).map_or(Some(self.start), |last| self.ends.get(last).copied());
+        begin.zip(end).and_then(|(begin, end)| self.text.get(begin..end)).unwrap_or_default()
     }
 }
 

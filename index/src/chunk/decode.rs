@@ -6,16 +6,15 @@ use system_log_model::event::Attributes;
 use system_log_model::{Actor, AiUsage, Category, Change, Event, Log, OrgId, Severity, Timestamp, WebhookDelivery};
 
 use super::column::{Entries, Strings, decompress, take_number, unzigzag};
-use super::{COLUMNS, ChunkError, Column, HEADER, MAGIC, VERSION};
+use super::{COLUMNS, ChunkError, Column, HEADER, MAGIC, Span, VERSION};
 
 /// A chunk whose checksum is right.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
-    pub(crate) org: OrgId,
     pub(crate) rows: usize,
-    pub(crate) first: u64,
-    pub(crate) last: u64,
+    /// Organisation by organisation, in the order of the rows; never empty.
+    pub(crate) spans: Vec<Span>,
     /// (begin, end, raw length) of each column.
     columns: [(usize, usize, usize); COLUMNS],
 }
@@ -23,8 +22,13 @@ pub(crate) struct Chunk {
 /// Log, severity, category, pre_auth.
 type Flags = (Log, Severity, Option<Category>, bool);
 
+/// More rows than any chunk has; a head that says more is wrong.
+const MOST_ROWS: usize = 1 << 16;
+/// The same for the bytes of a column.
+const MOST_BYTES: usize = 1 << 28;
+
 impl Chunk {
-    /// Checks bytes and reads the header.
+    /// Checks bytes and reads the head.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, ChunkError> {
         let header: &[u8; HEADER] = bytes.first_chunk().ok_or(ChunkError::Length)?;
         if header[..4] != MAGIC {
@@ -36,34 +40,49 @@ impl Chunk {
         if header[8] != VERSION || usize::from(header[9]) != COLUMNS {
             return Err(ChunkError::Version(header[8]));
         }
-        let org_length = usize::from(header[10]);
-        let rows = u32_at(&bytes, 12).ok_or(ChunkError::Length)? as usize;
-        let first = u64_at(&bytes, 16).ok_or(ChunkError::Length)?;
-        let last = u64_at(&bytes, 24).ok_or(ChunkError::Length)?;
-        let org_at = HEADER + 8 * COLUMNS;
-        let org = bytes
-            .get(org_at..org_at + org_length)
-            .and_then(|org| std::str::from_utf8(org).ok())
-            .and_then(|org| OrgId::new(org).ok())
-            .ok_or(ChunkError::Magic)?;
-        let mut columns = [(0, 0, 0); COLUMNS];
-        let mut begin = org_at + org_length;
-        for (index, column) in columns.iter_mut().enumerate() {
-            let at = HEADER + 8 * index;
-            let raw = u32_at(&bytes, at).ok_or(ChunkError::Length)? as usize;
-            let stored = u32_at(&bytes, at + 4).ok_or(ChunkError::Length)? as usize;
-            *column = (begin, begin + stored, raw);
-            begin += stored;
-        }
-        if begin != bytes.len() {
+        let head_end = u32_at(&bytes, 12).map_or(usize::MAX, |length| HEADER.saturating_add(length as usize));
+        let head = bytes.get(HEADER..head_end).ok_or(ChunkError::Length)?;
+        let (spans, columns, end) = read_head(head, head_end).ok_or(ChunkError::Length)?;
+        let rows = spans.last().map_or(0, |span| span.rows.end);
+        if end != bytes.len() || rows == 0 {
             return Err(ChunkError::Length);
         }
-        Ok(Self { bytes, org, rows, first, last, columns })
+        Ok(Self { bytes, rows, spans, columns })
+    }
+
+    /// The chunk that bytes begin with, whatever follows, and its length. For finding chunks in files that nothing else
+    /// can read.
+    pub(crate) fn parse_first(bytes: &[u8]) -> Option<(Self, usize)> {
+        let header: &[u8; HEADER] = bytes.first_chunk()?;
+        if header[..4] != MAGIC || header[8] != VERSION {
+            return None;
+        }
+        let head_end = HEADER.checked_add(u32_at(bytes, 12)? as usize)?;
+        let (.., end) = read_head(bytes.get(HEADER..head_end)?, head_end)?;
+        let own = bytes.get(..end)?.to_vec();
+        Some((Self::parse(own).ok()?, end))
     }
 
     /// Bytes of the whole chunk.
     pub(crate) const fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The chunk as it is written.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// An organisation's rows, if it has any here.
+    pub(crate) fn span(&self, org: &OrgId) -> Option<&Span> {
+        self.spans.iter().find(|span| span.org == *org)
+    }
+
+    /// The lowest and the highest sequence of all rows.
+    pub(crate) fn bounds(&self) -> (u64, u64) {
+        let first = self.spans.iter().map(|span| span.first).min().unwrap_or_default();
+        let last = self.spans.iter().map(|span| span.last).max().unwrap_or_default();
+        (first, last)
     }
 
     fn raw(&self, column: Column) -> Result<Vec<u8>, ChunkError> {
@@ -81,35 +100,43 @@ impl Chunk {
         Entries::read(self.raw(column)?, self.rows).ok_or(ChunkError::Column(column as u8))
     }
 
-    /// The sequences, ascending.
-    pub(crate) fn sequences(&self) -> Result<Vec<u64>, ChunkError> {
+    /// The sequences of a span, in the order of its rows.
+    pub(crate) fn sequences(&self, span: &Span) -> Result<Vec<u64>, ChunkError> {
         let bad = || ChunkError::Column(Column::Sequence as u8);
         let raw = self.raw(Column::Sequence)?;
         let mut rest = raw.as_slice();
-        let mut sequence = self.first;
-        let mut sequences = Vec::with_capacity(self.rows);
-        for _ in 0..self.rows {
-            sequence = sequence.wrapping_add(take_number(&mut rest).ok_or_else(bad)?);
+        for _ in 0..span.rows.start {
+            take_number(&mut rest).ok_or_else(bad)?;
+        }
+        let mut sequence = span.first;
+        let mut sequences = Vec::with_capacity(span.rows.len());
+        for _ in span.rows.clone() {
+            let distance = take_number(&mut rest).map(unzigzag).ok_or_else(bad)?;
+            sequence = sequence.wrapping_add_signed(distance);
+            if !(span.first..=span.last).contains(&sequence) {
+                return Err(bad());
+            }
             sequences.push(sequence);
         }
-        let is_whole = rest.is_empty() && sequences.last().is_none_or(|last| *last == self.last);
-        if is_whole { Ok(sequences) } else { Err(bad()) }
+        Ok(sequences)
     }
 
     /// (event time, receive time) of each row.
-    fn times(&self) -> Result<Vec<(Timestamp, Timestamp)>, ChunkError> {
-        let bad = || ChunkError::Column(Column::Time as u8);
+    pub(crate) fn times(&self) -> Result<Vec<(Timestamp, Timestamp)>, ChunkError> {
         let raw = self.raw(Column::Time)?;
         let mut rest = raw.as_slice();
-        let mut occurred = 0_i64;
-        let mut times = Vec::with_capacity(self.rows);
-        for _ in 0..self.rows {
-            let mut next = || take_number(&mut rest).map(unzigzag).ok_or_else(bad);
-            occurred = occurred.wrapping_add(next()?);
-            let received = occurred.wrapping_add(next()?);
-            times.push((Timestamp::from_micros(occurred), Timestamp::from_micros(received)));
-        }
-        Ok(times)
+        let mut read = || {
+            let unit = i64::try_from(take_number(&mut rest)?).ok()?;
+            let mut time = 0_i64;
+            let mut times = Vec::with_capacity(self.rows);
+            for _ in 0..self.rows {
+                time = time.wrapping_add(unzigzag(take_number(&mut rest)?));
+                times.push(Timestamp::from_micros(time.wrapping_mul(unit)));
+            }
+            Some(times)
+        };
+        let both = read().zip(read()).ok_or(ChunkError::Column(Column::Time as u8))?;
+        Ok(both.0.into_iter().zip(both.1).collect())
     }
 
     fn flags(&self) -> Result<Vec<Flags>, ChunkError> {
@@ -130,8 +157,21 @@ impl Chunk {
         raw.iter().map(read).collect()
     }
 
-    /// Every row as an event.
-    pub(crate) fn events(&self) -> Result<Vec<Event>, ChunkError> {
+    /// The rows of a span as events.
+    pub(crate) fn events(&self, span: &Span) -> Result<Vec<Event>, ChunkError> {
+        self.decode(std::slice::from_ref(span))
+    }
+
+    /// Every row with its sequence, in the order of the chunk.
+    pub(crate) fn all_rows(&self) -> Result<Vec<(u64, Event)>, ChunkError> {
+        let mut sequences = Vec::with_capacity(self.rows);
+        for span in &self.spans {
+            sequences.extend(self.sequences(span)?);
+        }
+        Ok(sequences.into_iter().zip(self.decode(&self.spans)?).collect())
+    }
+
+    fn decode(&self, spans: &[Span]) -> Result<Vec<Event>, ChunkError> {
         let (times, flags) = (self.times()?, self.flags()?);
         let kinds = self.kinds()?;
         let messages = self.strings(Column::Message)?;
@@ -140,17 +180,17 @@ impl Chunk {
         let (actors, ais) = (self.entries(Column::Actor)?, self.entries(Column::Ai)?);
         let rests = self.entries(Column::Rest)?;
         let text = |column: &Strings, row| column.get(row).unwrap_or_default().to_owned();
-        let mut events = Vec::with_capacity(self.rows);
-        for (row, kind) in kinds.into_iter().enumerate() {
+        let mut events = Vec::with_capacity(spans.iter().map(|span| span.rows.len()).sum());
+        for (row, org) in spans.iter().flat_map(|span| span.rows.clone().map(|row| (row, &span.org))) {
             let (log, severity, category, pre_auth) = flags[row];
             let (source, change, webhook, attributes): Rest = rests
                 .get(row)
                 .and_then(|bytes| rmp_serde::from_slice(bytes).ok())
                 .ok_or(ChunkError::Column(Column::Rest as u8))?;
             events.push(Event {
-                org: self.org.clone(),
+                org: org.clone(),
                 log,
-                kind,
+                kind: kinds[row].clone(),
                 category,
                 severity,
                 occurred_at: times[row].0,
@@ -182,78 +222,106 @@ impl Chunk {
         Ok(kinds)
     }
 
-    /// Fills in what one column knows, of every row, leaving the rest as it is.
-    pub(crate) fn fill(&self, column: Column, events: &mut [Event]) -> Result<(), ChunkError> {
-        let put = |events: &mut [Event], set: fn(&mut Event, String)| {
-            let strings = self.strings(column)?;
-            for (row, event) in events.iter_mut().enumerate() {
-                set(event, strings.get(row).unwrap_or_default().to_owned());
-            }
-            Ok(())
-        };
+    /// The rows of a span, filled in only where that column belongs: what a sort by it looks at.
+    pub(crate) fn only(&self, span: &Span, column: Column) -> Result<Vec<Event>, ChunkError> {
+        let mut events = vec![blank(span.org.clone()); span.rows.len()];
+        let mut rows = span.rows.clone().zip(&mut events);
         match column {
-            Column::Message => put(events, |event, text| event.message = text),
-            Column::Recipient => put(events, |event, text| event.recipient = text),
-            Column::Subject => put(events, |event, text| event.subject = text),
+            Column::Message => self.put(rows, column, |event, text| event.message = text)?,
+            Column::Recipient => self.put(rows, column, |event, text| event.recipient = text)?,
+            Column::Subject => self.put(rows, column, |event, text| event.subject = text)?,
             Column::Kind => {
-                for (event, kind) in events.iter_mut().zip(self.kinds()?) {
-                    event.kind = kind;
-                }
-                Ok(())
+                let kinds = self.kinds()?;
+                rows.for_each(|(row, event)| event.kind = kinds[row].clone());
             }
             Column::Flags => {
-                for (event, flags) in events.iter_mut().zip(self.flags()?) {
-                    (event.log, event.severity, event.category, event.pre_auth) = flags;
+                let flags = self.flags()?;
+                for (row, event) in rows {
+                    (event.log, event.severity, event.category, event.pre_auth) = flags[row];
                 }
-                Ok(())
             }
             Column::Time => {
-                for (event, times) in events.iter_mut().zip(self.times()?) {
-                    (event.occurred_at, event.received_at) = times;
-                }
-                Ok(())
+                let times = self.times()?;
+                rows.for_each(|(row, event)| (event.occurred_at, event.received_at) = times[row]);
             }
             Column::Actor => {
                 let entries = self.entries(column)?;
-                for (row, event) in events.iter_mut().enumerate() {
-                    event.actor = unpack(&entries, row, column)?;
-                }
-                Ok(())
+                rows.try_for_each(|(row, event)| unpack(&entries, row, column).map(|actor| event.actor = actor))?;
             }
             Column::Ai => {
                 let entries = self.entries(column)?;
-                for (row, event) in events.iter_mut().enumerate() {
-                    event.ai = unpack(&entries, row, column)?;
-                }
-                Ok(())
+                rows.try_for_each(|(row, event)| unpack(&entries, row, column).map(|ai| event.ai = ai))?;
             }
-            Column::Sequence | Column::Rest => Ok(()),
+            Column::Sequence | Column::Rest => {}
         }
+        Ok(events)
     }
 
-    /// Rows that know nothing but their organisation, for [`Self::fill`].
-    pub(crate) fn blank(&self) -> Vec<Event> {
-        let nothing: Arc<str> = "".into();
-        let event = Event {
-            org: self.org.clone(),
-            log: Log::System,
-            kind: nothing.clone(),
-            category: None,
-            severity: Severity::Info,
-            occurred_at: Timestamp::default(),
-            received_at: Timestamp::default(),
-            message: String::new(),
-            actor: None,
-            recipient: String::new(),
-            subject: String::new(),
-            source: nothing,
-            pre_auth: false,
-            change: None,
-            webhook: None,
-            ai: None,
-            attributes: Attributes::new(),
-        };
-        vec![event; self.rows]
+    fn put<'e>(
+        &self,
+        rows: impl Iterator<Item = (usize, &'e mut Event)>,
+        column: Column,
+        set: fn(&mut Event, String),
+    ) -> Result<(), ChunkError> {
+        let strings = self.strings(column)?;
+        rows.for_each(|(row, event)| set(event, strings.get(row).unwrap_or_default().to_owned()));
+        Ok(())
+    }
+}
+
+/// Spans, where each column is, and where the last one ends.
+type Head = (Vec<Span>, [(usize, usize, usize); COLUMNS], usize);
+
+fn read_head(head: &[u8], body: usize) -> Option<Head> {
+    let mut rest = head;
+    let count = usize::try_from(take_number(&mut rest)?).ok().filter(|count| *count <= MOST_ROWS)?;
+    let mut spans: Vec<Span> = Vec::with_capacity(count.min(256));
+    let mut begin = 0_usize;
+    for _ in 0..count {
+        let length = usize::try_from(take_number(&mut rest)?).ok()?;
+        let (org, behind) = rest.split_at_checked(length)?;
+        rest = behind;
+        let org = OrgId::new(std::str::from_utf8(org).ok()?).ok()?;
+        let rows = usize::try_from(take_number(&mut rest)?).ok()?;
+        let end = begin.checked_add(rows).filter(|end| *end <= MOST_ROWS)?;
+        let first = take_number(&mut rest)?;
+        let last = first.checked_add(take_number(&mut rest)?)?;
+        spans.push(Span { org, rows: begin..end, first, last });
+        begin = end;
+    }
+    let mut columns = [(0, 0, 0); COLUMNS];
+    let mut at = body;
+    for column in &mut columns {
+        let raw = usize::try_from(take_number(&mut rest)?).ok().filter(|raw| *raw <= MOST_BYTES)?;
+        let stored = usize::try_from(take_number(&mut rest)?).ok()?;
+        let end = at.checked_add(stored)?;
+        *column = (at, end, raw);
+        at = end;
+    }
+    rest.is_empty().then_some((spans, columns, at))
+}
+
+/// A row that knows nothing but its organisation.
+fn blank(org: OrgId) -> Event {
+    let nothing: Arc<str> = "".into();
+    Event {
+        org,
+        log: Log::System,
+        kind: nothing.clone(),
+        category: None,
+        severity: Severity::Info,
+        occurred_at: Timestamp::default(),
+        received_at: Timestamp::default(),
+        message: String::new(),
+        actor: None,
+        recipient: String::new(),
+        subject: String::new(),
+        source: nothing,
+        pre_auth: false,
+        change: None,
+        webhook: None,
+        ai: None,
+        attributes: Attributes::new(),
     }
 }
 
@@ -276,9 +344,4 @@ fn unpack<T: serde::de::DeserializeOwned>(
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..)?.first_chunk::<4>()?;
     Some(u32::from_le_bytes(*bytes))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    let bytes = bytes.get(at..)?.first_chunk::<8>()?;
-    Some(u64::from_le_bytes(*bytes))
 }

@@ -1,73 +1,80 @@
 //! Rows to chunks.
 
-use system_log_model::{Event, OrgId};
+use system_log_model::Event;
 
-use super::column::{compress, put_entries, put_number, zigzag};
-use super::{COLUMNS, ChunkError, HEADER, MAGIC, MAX_ROWS, TARGET_BYTES, VERSION};
+use super::column::{compress, put_entries, put_number, unit_of, zigzag};
+use super::{COLUMNS, ChunkError, HEADER, MAGIC, Shape, VERSION};
 
 /// A row: its sequence and what happened.
 pub(crate) type Row<'a> = (u64, &'a Event);
 
-/// Chunks for ascending rows of one organisation, each with its first sequence.
-pub(crate) fn pack(org: &OrgId, rows: &[Row<'_>]) -> Result<Vec<(u64, Vec<u8>)>, ChunkError> {
+/// Chunks for rows that stand organisation by organisation, in their order; each with how many rows it holds.
+pub(crate) fn pack(rows: &[Row<'_>], shape: Shape) -> Result<Vec<(usize, Vec<u8>)>, ChunkError> {
     let mut chunks = Vec::new();
-    let mut parts: Vec<&[Row<'_>]> = rows.chunks(MAX_ROWS).rev().collect();
+    let mut parts: Vec<&[Row<'_>]> = rows.chunks(shape.rows).rev().collect();
     while let Some(part) = parts.pop() {
-        let bytes = encode(org, part)?;
-        if bytes.len() > TARGET_BYTES && part.len() > 1 {
+        let bytes = encode(part, shape.level)?;
+        if bytes.len() > shape.bytes && part.len() > 1 {
             let (left, right) = part.split_at(part.len() / 2);
             parts.extend([right, left]);
-        } else if let Some((first, _)) = part.first() {
-            chunks.push((*first, bytes));
+        } else {
+            chunks.push((part.len(), bytes));
         }
     }
     Ok(chunks)
 }
 
-fn encode(org: &OrgId, rows: &[Row<'_>]) -> Result<Vec<u8>, ChunkError> {
-    let bounds = rows.first().zip(rows.last());
-    let ((first, _), (last, _)) = bounds.ok_or(ChunkError::Length)?;
-    let mut table = Vec::with_capacity(8 * COLUMNS);
+fn encode(rows: &[Row<'_>], level: i32) -> Result<Vec<u8>, ChunkError> {
+    let mut head = Vec::new();
+    let spans: Vec<&[Row<'_>]> = rows.chunk_by(|a, b| a.1.org == b.1.org).collect();
+    put_number(&mut head, spans.len() as u64);
+    for span in &spans {
+        let org = span.first().map_or("", |(_, event)| event.org.as_str());
+        put_number(&mut head, org.len() as u64);
+        head.extend_from_slice(org.as_bytes());
+        put_number(&mut head, span.len() as u64);
+        let (first, last) = bounds(span);
+        put_number(&mut head, first);
+        put_number(&mut head, last - first);
+    }
     let mut body = Vec::new();
-    for raw in columns(rows)? {
-        let raw_length = raw.len();
-        let stored = compress(raw)?;
-        for length in [raw_length, stored.len()] {
-            let length = u32::try_from(length).map_err(|_| ChunkError::Length)?;
-            table.extend_from_slice(&length.to_le_bytes());
-        }
+    for raw in columns(rows, &spans)? {
+        put_number(&mut head, raw.len() as u64);
+        let stored = compress(raw, level)?;
+        put_number(&mut head, stored.len() as u64);
         body.extend_from_slice(&stored);
     }
-    let org = org.as_str().as_bytes();
-    let mut chunk = Vec::with_capacity(HEADER + table.len() + org.len() + body.len());
+    let mut chunk = Vec::with_capacity(HEADER + head.len() + body.len());
     chunk.extend_from_slice(&MAGIC);
     chunk.extend_from_slice(&[0; 4]);
-    let org_length = u8::try_from(org.len()).map_err(|_| ChunkError::Length)?;
-    chunk.extend_from_slice(&[VERSION, COLUMNS as u8, org_length, 0]);
-    let count = u32::try_from(rows.len()).map_err(|_| ChunkError::Length)?;
-    chunk.extend_from_slice(&count.to_le_bytes());
-    chunk.extend_from_slice(&first.to_le_bytes());
-    chunk.extend_from_slice(&last.to_le_bytes());
-    for part in [&table[..], org, &body[..]] {
-        chunk.extend_from_slice(part);
-    }
+    chunk.extend_from_slice(&[VERSION, COLUMNS as u8, 0, 0]);
+    let length = u32::try_from(head.len()).map_err(|_| ChunkError::Length)?;
+    chunk.extend_from_slice(&length.to_le_bytes());
+    chunk.extend_from_slice(&head);
+    chunk.extend_from_slice(&body);
     let crc = crc32c::crc32c(&chunk[8..]);
     chunk[4..8].copy_from_slice(&crc.to_le_bytes());
     Ok(chunk)
 }
 
+/// The lowest and the highest sequence.
+fn bounds(span: &[Row<'_>]) -> (u64, u64) {
+    span.iter().fold((u64::MAX, 0), |(low, high), (sequence, _)| (low.min(*sequence), high.max(*sequence)))
+}
+
 /// The columns in the order of the format, not compressed.
-fn columns(rows: &[Row<'_>]) -> Result<[Vec<u8>; COLUMNS], ChunkError> {
-    let (mut sequences, mut times, mut flags) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut sequence_before, mut time_before) = (rows.first().map_or(0, |r| r.0), 0_i64);
-    for (sequence, event) in rows {
-        put_number(&mut sequences, sequence.wrapping_sub(sequence_before));
-        let (occurred, received) = (event.occurred_at.micros(), event.received_at.micros());
-        put_number(&mut times, zigzag(occurred.wrapping_sub(time_before)));
-        put_number(&mut times, zigzag(received.wrapping_sub(occurred)));
-        flags.push(flags_of(event));
-        (sequence_before, time_before) = (*sequence, occurred);
+fn columns(rows: &[Row<'_>], spans: &[&[Row<'_>]]) -> Result<[Vec<u8>; COLUMNS], ChunkError> {
+    let mut sequences = Vec::new();
+    for span in spans {
+        let mut before = bounds(span).0;
+        for (sequence, _) in *span {
+            put_number(&mut sequences, zigzag(sequence.wrapping_sub(before).cast_signed()));
+            before = *sequence;
+        }
     }
+    let mut times = Vec::new();
+    put_times(&mut times, rows.iter().map(|(_, event)| event.occurred_at.micros()));
+    put_times(&mut times, rows.iter().map(|(_, event)| event.received_at.micros()));
     let text = |of: fn(&Event) -> &str| put_entries(rows.iter().map(|(_, e)| of(e).as_bytes()));
     let packed = |of: fn(&Event) -> Result<Vec<u8>, rmp_serde::encode::Error>| {
         let entries: Result<Vec<_>, _> = rows.iter().map(|(_, event)| of(event)).collect();
@@ -77,7 +84,7 @@ fn columns(rows: &[Row<'_>]) -> Result<[Vec<u8>; COLUMNS], ChunkError> {
     Ok([
         sequences,
         times,
-        flags,
+        rows.iter().map(|(_, event)| flags_of(event)).collect(),
         text(|e| &e.kind),
         text(|e| &e.message),
         text(|e| &e.recipient),
@@ -86,6 +93,18 @@ fn columns(rows: &[Row<'_>]) -> Result<[Vec<u8>; COLUMNS], ChunkError> {
         packed(|e| e.ai.as_ref().map_or(Ok(Vec::new()), rmp_serde::to_vec))?,
         packed(|e| rmp_serde::to_vec(&(&e.source, &e.change, &e.webhook, &e.attributes)))?,
     ])
+}
+
+/// A unit, then distances in it.
+fn put_times(out: &mut Vec<u8>, times: impl Iterator<Item = i64> + Clone) {
+    let unit = unit_of(times.clone());
+    put_number(out, unit.cast_unsigned());
+    let mut before = 0_i64;
+    for time in times {
+        let time = time / unit;
+        put_number(out, zigzag(time.wrapping_sub(before)));
+        before = time;
+    }
 }
 
 /// `log 2 | severity 2 | category + 1: 3 | pre_auth 1`, low bits first.

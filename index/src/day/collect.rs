@@ -3,6 +3,7 @@
 //! A row's place is one 128-bit number, so that time and sequence, both directions and the cursor are one comparison.
 
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
@@ -18,7 +19,7 @@ pub(crate) struct Hit {
 }
 
 /// Which rows count, apart from what they are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     /// First instant, in microseconds.
     pub(crate) start: i64,
@@ -26,6 +27,8 @@ pub(crate) struct Bounds {
     pub(crate) end: i64,
     /// Highest sequence.
     pub(crate) last: u64,
+    /// Spans of time in which rows can be, ascending, both ends included; `None` is everywhere.
+    pub(crate) windows: Option<Arc<[(i64, i64)]>>,
 }
 
 /// The order rows are wanted in.
@@ -37,8 +40,13 @@ pub(crate) enum By {
 }
 
 impl Bounds {
-    pub(crate) const fn admits(&self, hit: Hit) -> bool {
-        self.start <= hit.time && hit.time < self.end && hit.sequence <= self.last
+    pub(crate) fn admits(&self, hit: Hit) -> bool {
+        let is_within = self.start <= hit.time && hit.time < self.end && hit.sequence <= self.last;
+        is_within
+            && self.windows.as_ref().is_none_or(|windows| {
+                let at = windows.partition_point(|(_, last)| *last < hit.time);
+                windows.get(at).is_some_and(|(first, _)| *first <= hit.time)
+            })
     }
 }
 
@@ -114,7 +122,7 @@ impl Collector for First {
     fn for_segment(&self, _: SegmentOrdinal, segment: &SegmentReader) -> tantivy::Result<FirstOfSegment> {
         Ok(FirstOfSegment {
             numbers: Numbers::of(segment)?,
-            bounds: self.bounds,
+            bounds: self.bounds.clone(),
             by: self.by,
             after: self.after.map(|hit| self.by.place(hit)),
             limit: self.limit,
@@ -171,7 +179,7 @@ impl Collector for CountWithin {
     type Child = CountOfSegment;
 
     fn for_segment(&self, _: SegmentOrdinal, segment: &SegmentReader) -> tantivy::Result<CountOfSegment> {
-        Ok(CountOfSegment { numbers: Numbers::of(segment)?, bounds: self.0, count: 0 })
+        Ok(CountOfSegment { numbers: Numbers::of(segment)?, bounds: self.0.clone(), count: 0 })
     }
 
     fn requires_scoring(&self) -> bool {

@@ -11,15 +11,17 @@ use system_log_model::Event;
 use tantivy::collector::Count;
 use tantivy::directory::MmapDirectory;
 use tantivy::index::IndexSettings;
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, SingleSegmentIndexWriter};
 use tantivy::query::Query;
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
 
 use super::collect::{Bounds, By, CountWithin, First, Hit};
 use super::query::{self, Conditions};
+use super::rows::{Rows, damaged};
 use super::schema::{self, Fields, SEQUENCE, tag};
-use super::{DayChunks, DayError, Extent};
+use super::{DayError, Extent};
+use crate::chunk::Chunk;
 
 /// The format of documents and tags; another one is rebuilt.
 const VERSION: u32 = 1;
@@ -73,22 +75,27 @@ impl DayIndex {
 
     /// Makes an empty one in place of whatever is there.
     pub(crate) fn create(path: &Path, writer_memory: usize) -> Result<Self, DayError> {
-        let io = |error: std::io::Error| TantivyError::IoError(Arc::new(error));
-        if path.exists() {
-            fs::remove_dir_all(path).map_err(io)?;
+        Self::with(builder_in(path)?.create_in_dir(path)?, writer_memory)
+    }
+
+    /// Opens a closed day's index, which never changes: every byte is checked, and whether it holds these rows.
+    pub(crate) fn open_sealed(path: &Path, extent: Extent) -> Result<Self, DayError> {
+        let opened = Self::open(path, 0)?;
+        let is_whole = opened.index.validate_checksum()?.is_empty();
+        {
+            let mut current = opened.opened.write();
+            let searcher = current.searcher.clone();
+            let mut last = 0;
+            for segment in searcher.segment_readers() {
+                last = last.max(segment.fast_fields().u64(SEQUENCE)?.max_value());
+            }
+            // Sequences are given out once, so the rows of another day have another highest one.
+            if !is_whole || searcher.num_docs() != extent.rows || last != extent.last {
+                return Err(DayError::SealedIndex);
+            }
+            *current = Arc::new(Opened { searcher, extent, kinds: current.kinds.clone() });
         }
-        fs::create_dir_all(path).map_err(io)?;
-        let settings = IndexSettings {
-            docstore_compression: Compressor::None,
-            docstore_compress_dedicated_thread: false,
-            ..IndexSettings::default()
-        };
-        let index = Index::builder()
-            .schema(schema::schema().0)
-            .settings(settings)
-            .tokenizers(schema::tokenizers())
-            .create_in_dir(path)?;
-        Self::with(index, writer_memory)
+        Ok(opened)
     }
 
     fn with(index: Index, writer_memory: usize) -> Result<Self, DayError> {
@@ -136,7 +143,7 @@ impl DayIndex {
     }
 
     /// Adds everything a day's store has above what is here.
-    pub(crate) fn add_from(&self, chunks: &DayChunks) -> Result<(), DayError> {
+    pub(crate) fn add_from(&self, rows: &Rows) -> Result<(), DayError> {
         let before = self.extent();
         let mut extent = before;
         let mut slot = self.writer.lock();
@@ -144,21 +151,19 @@ impl DayIndex {
             Some(writer) => writer,
             None => self.new_writer()?,
         };
-        for chunk in chunks.all() {
+        for chunk in rows.all() {
             let chunk = chunk?;
-            if chunk.last <= before.last {
+            if chunk.bounds().1 <= before.last {
                 continue;
             }
-            let damaged = |source| DayError::Chunk { org: chunk.org.to_string(), first: chunk.first, source };
-            let sequences = chunk.sequences().map_err(damaged)?;
-            let events = chunk.events().map_err(damaged)?;
-            for (sequence, event) in sequences.into_iter().zip(&events) {
+            each_row(&chunk, |sequence, event| {
                 if sequence > before.last {
                     writer.add_document(self.fields.document(sequence, event))?;
                     extent.last = extent.last.max(sequence);
                     extent.rows += 1;
                 }
-            }
+                Ok(())
+            })?;
         }
         commit(&mut writer, extent)?;
         self.refresh()?;
@@ -212,6 +217,60 @@ impl DayIndex {
         }
         all.sort_unstable();
         Ok(all)
+    }
+}
+
+/// What makes an empty index in place of whatever is there.
+fn builder_in(path: &Path) -> Result<tantivy::IndexBuilder, DayError> {
+    let io = |error: std::io::Error| TantivyError::IoError(Arc::new(error));
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(io)?;
+    }
+    fs::create_dir_all(path).map_err(io)?;
+    let settings = IndexSettings {
+        docstore_compression: Compressor::None,
+        docstore_compress_dedicated_thread: false,
+        ..IndexSettings::default()
+    };
+    Ok(Index::builder().schema(schema::schema().0).settings(settings).tokenizers(schema::tokenizers()))
+}
+
+/// Visits a chunk's rows with their sequences.
+fn each_row(chunk: &Chunk, mut visit: impl FnMut(u64, &Event) -> tantivy::Result<()>) -> Result<(), DayError> {
+    for (sequence, event) in chunk.all_rows().map_err(|source| damaged(chunk, source))? {
+        visit(sequence, &event)?;
+    }
+    Ok(())
+}
+
+/// Makes the index of a day that is being closed: one segment, without threads and without a merge.
+pub(crate) struct IndexBuilder {
+    writer: SingleSegmentIndexWriter,
+    fields: Fields,
+}
+
+impl IndexBuilder {
+    /// Begins one in place of whatever is there; `memory` is in bytes.
+    pub(crate) fn create(path: &Path, memory: usize) -> Result<Self, DayError> {
+        let builder = builder_in(path)?;
+        let directory = MmapDirectory::open(path).map_err(TantivyError::from)?;
+        let writer = builder.single_segment_index_writer(directory, memory)?;
+        Ok(Self { writer, fields: schema::schema().1 })
+    }
+
+    pub(crate) fn add(&mut self, sequence: u64, event: &Event) -> Result<(), DayError> {
+        Ok(self.writer.add_document(self.fields.document(sequence, event))?)
+    }
+
+    pub(crate) fn add_chunk(&mut self, chunk: &Chunk) -> Result<(), DayError> {
+        let Self { writer, fields } = self;
+        each_row(chunk, |sequence, event| writer.add_document(fields.document(sequence, event)))
+    }
+
+    /// Ends it; it lasts when this returns.
+    pub(crate) fn finish(self) -> Result<(), DayError> {
+        self.writer.finalize()?;
+        Ok(())
     }
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use system_log_model::{Event, OrgId};
 
+use super::rows::damaged;
 use super::{DayError, Extent};
-use crate::chunk::{Chunk, MAX_ROWS, TARGET_BYTES, pack};
+use crate::chunk::{Chunk, ChunkError, Shape, pack};
 use crate::engine::{Engine, Write};
 use crate::entry::Stored;
 
 /// No organisation's id begins with a zero byte.
 const NOTE: &[u8] = b"\0extent";
 /// A last chunk that is larger is left alone: filling it would split it.
-const WORTH_FILLING: usize = TARGET_BYTES * 3 / 4;
+const WORTH_FILLING: usize = Shape::LIVE.bytes * 3 / 4;
 
 /// The chunks of one day.
 pub(crate) struct DayChunks {
@@ -82,21 +83,25 @@ impl DayChunks {
         let mut extent = self.extent();
         for (org, events) in events {
             let last_chunk = self.chunk_at(org, u64::MAX)?;
-            let above = last_chunk.as_ref().map_or(0, |chunk| chunk.last);
+            let above = last_chunk.as_ref().map_or(0, |chunk| chunk.bounds().1);
             let fresh = events.partition_point(|stored| stored.id.sequence.0 <= above);
             let fresh = &events[fresh..];
             let Some(newest) = fresh.last() else { continue };
             extent.last = extent.last.max(newest.id.sequence.0);
             extent.rows += fresh.len() as u64;
-            let fillable = last_chunk.filter(|chunk| chunk.rows < MAX_ROWS && chunk.size() < WORTH_FILLING);
+            let fillable = last_chunk.filter(|chunk| chunk.rows < Shape::LIVE.rows && chunk.size() < WORTH_FILLING);
             let (before, sequences) = match fillable {
-                Some(chunk) => read_rows(org, &chunk)?,
+                Some(chunk) => read_rows(&chunk)?,
                 None => (Vec::new(), Vec::new()),
             };
             let rows: Vec<(u64, &Event)> =
                 sequences.into_iter().zip(&before).chain(fresh.iter().map(|s| (s.id.sequence.0, &s.event))).collect();
-            let packed = pack(org, &rows).map_err(DayError::Pack)?;
-            writes.extend(packed.into_iter().map(|(f, c)| (key(org, f), Some(c))));
+            let mut rest = rows.as_slice();
+            for (count, bytes) in pack(&rows, Shape::LIVE).map_err(DayError::Pack)? {
+                let first = rest.first().map_or(0, |(sequence, _)| *sequence);
+                writes.push((key(org, first), Some(bytes)));
+                rest = &rest[count..];
+            }
         }
         if writes.is_empty() {
             return Ok(());
@@ -112,9 +117,12 @@ impl DayChunks {
 }
 
 /// Rows of a chunk with their sequences.
-fn read_rows(org: &OrgId, chunk: &Chunk) -> Result<(Vec<Event>, Vec<u64>), DayError> {
-    let damaged = |source| DayError::Chunk { org: org.to_string(), first: chunk.first, source };
-    Ok((chunk.events().map_err(damaged)?, chunk.sequences().map_err(damaged)?))
+fn read_rows(chunk: &Chunk) -> Result<(Vec<Event>, Vec<u64>), DayError> {
+    let Some(span) = chunk.spans.first() else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let damaged = |source| damaged(chunk, source);
+    Ok((chunk.events(span).map_err(damaged)?, chunk.sequences(span).map_err(damaged)?))
 }
 
 fn parse(key: &[u8], value: Vec<u8>) -> Result<Chunk, DayError> {
@@ -122,8 +130,8 @@ fn parse(key: &[u8], value: Vec<u8>) -> Result<Chunk, DayError> {
     let damaged = |source| DayError::Chunk { org: org.to_owned(), first, source };
     let chunk = Chunk::parse(value).map_err(damaged)?;
     // A whole chunk under another's key must not become another organisation's rows (S4).
-    if chunk.org.as_str() != org || chunk.first != first {
-        return Err(damaged(crate::chunk::ChunkError::Magic));
+    match chunk.spans.as_slice() {
+        [only] if only.org.as_str() == org && only.first == first => Ok(chunk),
+        _ => Err(damaged(ChunkError::Magic)),
     }
-    Ok(chunk)
 }

@@ -12,17 +12,19 @@ use parking_lot::{Mutex, RwLock};
 use super::{Doors, Handle};
 use crate::apply;
 use crate::checkpoint::Checkpoint;
-use crate::days::{self, Days};
+use crate::days::{Days, directory};
 use crate::dedupe::PendingKeys;
 use crate::error::OpenError;
 use crate::files::{self, FolderLock};
+use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::segment::{self, Sink};
 use crate::log::writer::{OpenSink, Writer};
 use crate::log::{record, recovery};
 use crate::memory::Memory;
 use crate::meta::Meta;
-use crate::options::StoreOptions;
+use crate::options::{StoreLimits, StoreOptions};
+use crate::seal;
 use crate::shared::{Load, Shared, batch_of};
 
 /// Commands that may wait for the applier; waking it needs no more than one.
@@ -43,7 +45,7 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
     files::make_directory(&directory).map_err(io(&directory))?;
     let lock = FolderLock::take(&directory)?;
     files::make_directory(&log).map_err(io(&log))?;
-    days::finish_removals(&directory).map_err(io(&directory))?;
+    directory::finish_removals(&directory).map_err(io(&directory))?;
     let shared = shared_at(options)?;
     let next = replay(&shared, &log)?;
     let mut sinks = sinks(&log);
@@ -66,6 +68,9 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
     let applying = shared.clone();
     let applier_thread =
         named("log-applier").spawn(move || apply::run(&applying, &commands)).map_err(io(&directory))?;
+    let (sealer, commands) = bounded(COMMANDS);
+    let sealing = shared.clone();
+    let sealer_thread = named("day-sealer").spawn(move || seal::run(&sealing, &commands)).map_err(io(&directory))?;
     Ok(Handle {
         shared,
         doors: Mutex::new(Doors {
@@ -73,6 +78,8 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
             applier,
             writer_thread: Some(writer_thread),
             applier_thread: Some(applier_thread),
+            sealer,
+            sealer_thread: Some(sealer_thread),
             lock: Some(lock),
         }),
     })
@@ -86,6 +93,7 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
     let meta = Meta::open(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
     let names = meta.directory().map_err(OpenError::Meta)?;
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
+    let late = open_late(&directory, &limits, &days)?;
     Ok(Shared {
         directory,
         clock,
@@ -96,6 +104,7 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         keys: PendingKeys::default(),
         meta,
         days,
+        late,
         checkpoint,
         load: Load::default(),
         poison: OnceLock::new(),
@@ -103,6 +112,16 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         apply_error: Mutex::default(),
         log_state: Mutex::default(),
     })
+}
+
+/// The late rows, each with its day; those that a day has in its file already are forgotten.
+fn open_late(directory: &Path, limits: &StoreLimits, days: &Days) -> Result<Overlay, OpenError> {
+    let (late, loaded) = Overlay::open(&directory.join("late"), limits.late_cache).map_err(OpenError::Late)?;
+    loaded.losses.into_iter().for_each(|what| days.lost(what));
+    for (day, known) in days.load_late(loaded.days).map_err(OpenError::Late)? {
+        late.remove(day, &known).map_err(OpenError::Late)?;
+    }
+    Ok(late)
 }
 
 /// Makes everything above the checkpoint visible again; the next free sequence.

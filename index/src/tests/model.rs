@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use super::random::{random_event, random_query, rng};
 use super::{Rig, brute};
 use crate::{Cursor, Direction, PageRequest, Snapshot, Store, StoreLimits, Stored};
-use system_log_model::Query;
+use system_log_model::{Clock as _, Query};
 
 fn tight() -> StoreLimits {
     StoreLimits {
@@ -76,7 +76,7 @@ fn run(seed: u64, rounds: usize) {
             let events = (0..count).map(|_| random_event(&mut rng)).collect();
             all.extend(rig.put(events));
         }
-        match rng.random_range(0..6) {
+        match rng.random_range(0..9) {
             0 => rig.store.flush().unwrap(),
             1 => rig = rig.reopen(),
             2 => {
@@ -84,6 +84,12 @@ fn run(seed: u64, rounds: usize) {
                 rig = rig.reopen();
             }
             3 => rig = rig.reopen_after(super::rebuild::lose_indexes),
+            4 | 5 => {
+                rig.store.flush().unwrap();
+                rig.store.settle().unwrap();
+            }
+            // Two days on, days that were written in place may be closed.
+            6 => rig.clock.set(rig.clock.now().plus_micros(i64::from(rng.random_range(0..2_u8)) * 86_400_000_000)),
             _ => {}
         }
         let now = rig.store.snapshot();
@@ -99,7 +105,7 @@ fn run(seed: u64, rounds: usize) {
     rig.store.close();
     let report = Store::verify(rig.folder.path()).unwrap();
     assert_eq!(report.problems, []);
-    assert_eq!(report.events, all.len() as u64);
+    assert_eq!(report.events + report.late, all.len() as u64);
 }
 
 #[test]
@@ -115,6 +121,28 @@ fn every_answer_is_what_the_filter_means() {
 fn every_answer_is_what_the_filter_means_for_long() {
     for seed in 100..160 {
         run(seed, 25);
+    }
+}
+
+#[test]
+fn answers_stay_the_same_while_days_are_closed_and_late_rows_folded_in() {
+    let mut rng = rng(78);
+    let rig = Rig::new(tight());
+    let mut all = Vec::new();
+    for _ in 0..6 {
+        all.extend(rig.put((0..150).map(|_| random_event(&mut rng)).collect()));
+        rig.store.flush().unwrap();
+        let store = rig.store.clone();
+        let settling = std::thread::spawn(move || store.settle().unwrap());
+        let snapshot = rig.store.snapshot();
+        while !settling.is_finished() {
+            let query = random_query(&mut rng);
+            check(&rig.store, &all, &query, snapshot, &mut rng);
+        }
+        settling.join().unwrap();
+        assert_eq!(rig.store.status().late_events, 0);
+        let query = random_query(&mut rng);
+        check(&rig.store, &all, &query, snapshot, &mut rng);
     }
 }
 
