@@ -116,7 +116,9 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     apply_events(shared, applied, by_day(&batches))?;
     let changes = batches.iter().flat_map(|b| &b.changes).map(|(_, c)| c);
     let keys = batches.iter().flat_map(|batch| &batch.keys);
-    shared.meta.apply(changes, keys).map_err(MaintainError::Meta)?;
+    shared.meta.apply(changes).map_err(MaintainError::Meta)?;
+    let keys_failed = MaintainError::io(&shared.directory);
+    shared.key_files.add((applied + 1, last), keys, shared.clock.now()).map_err(keys_failed)?;
     shared.checkpoint.store(last).map_err(MaintainError::io(&shared.directory))?;
     // From here on readers take these rows from the days, which all have them now.
     shared.memory.advance(last);

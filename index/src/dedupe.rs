@@ -1,6 +1,6 @@
 //! One stored group for each key and the whole retention (S11): what is remembered about a key, and for how long.
 //!
-//! Keys whose groups are not in the `meta` store yet are kept here; the writer looks here first and there second.
+//! Keys whose groups are not in the files of keys yet are kept here; the writer looks here first and there second.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,9 @@ use system_log_model::{EventId, Sequence, Timestamp, retention};
 
 use crate::entry::DedupeKey;
 
-/// A key as it is stored: half a SHA-256, so that nobody can make two keys meet and no key tells what it was.
-pub(crate) type KeyHash = [u8; 16];
+/// A key as it is stored: 96 bits of a SHA-256. No key tells what it was, and among ten million two meet with a chance of one
+/// in 10^15; an organisation is part of what is hashed, so who works at making two meet loses only events of its own.
+pub(crate) type KeyHash = [u8; 12];
 
 /// The stored form of a key. Lengths stand before the parts, so that no two triples read the same.
 pub(crate) fn hash(key: &DedupeKey) -> KeyHash {
@@ -21,9 +22,9 @@ pub(crate) fn hash(key: &DedupeKey) -> KeyHash {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    let mut half = KeyHash::default();
-    half.copy_from_slice(&digest.finalize()[..16]);
-    half
+    let mut hash = KeyHash::default();
+    hash.copy_from_slice(&digest.finalize()[..size_of::<KeyHash>()]);
+    hash
 }
 
 /// What a key was used for.
@@ -46,32 +47,9 @@ impl Remembered {
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.received < retention::cutoff(now)
     }
-
-    /// `received 8 | first sequence 8 | day 4 …`, big endian.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(16 + 4 * self.days.len());
-        bytes.extend_from_slice(&self.received.micros().to_be_bytes());
-        bytes.extend_from_slice(&self.first.to_be_bytes());
-        for day in &self.days {
-            bytes.extend_from_slice(&day.0.to_be_bytes());
-        }
-        bytes
-    }
-
-    /// Reads [`Self::encode`]; `None` for anything else.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (received, rest) = bytes.split_first_chunk::<8>()?;
-        let (first, days) = rest.split_first_chunk::<8>()?;
-        let (days, left) = days.as_chunks::<4>();
-        left.is_empty().then(|| Self {
-            received: Timestamp::from_micros(i64::from_be_bytes(*received)),
-            first: u64::from_be_bytes(*first),
-            days: days.iter().map(|d| Day(i32::from_be_bytes(*d))).collect(),
-        })
-    }
 }
 
-/// Keys of groups that are in the log and not in the `meta` store yet.
+/// Keys of groups that are in the log and not in the files of keys yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingKeys(Mutex<HashMap<KeyHash, Remembered>>);
 
@@ -84,7 +62,7 @@ impl PendingKeys {
         self.0.lock().insert(key, remembered);
     }
 
-    /// Forgets keys that the `meta` store has; one that was used again since stays.
+    /// Forgets keys that the files have; one that was used again since stays.
     pub(crate) fn forget<'a>(&self, keys: impl Iterator<Item = &'a KeyHash>, applied: u64) {
         let mut pending = self.0.lock();
         for key in keys {
@@ -109,15 +87,5 @@ mod tests {
         for (i, one) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|other| other != one));
         }
-    }
-
-    #[test]
-    fn what_is_remembered_reads_back_and_rubbish_does_not() {
-        let remembered =
-            Remembered { received: Timestamp::from_micros(-5), first: 9, days: vec![Day(20_000), Day(-1)] };
-        let bytes = remembered.encode();
-        assert_eq!(Remembered::decode(&bytes), Some(remembered));
-        assert_eq!(Remembered::decode(&bytes[..bytes.len() - 1]), None);
-        assert_eq!(Remembered::decode(&[]), None);
     }
 }

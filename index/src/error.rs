@@ -77,9 +77,6 @@ pub enum Unavailable {
     /// A write or a sync failed. What the kernel then holds is unknown, so only a restart may go on.
     #[error("poisoned by a failed write: {0}")]
     Poisoned(Arc<str>),
-    /// The store of keys cannot be read, so nobody can say what is a duplicate.
-    #[error("idempotency keys cannot be looked up")]
-    Keys,
 }
 
 /// Why there is no answer.

@@ -4,6 +4,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tantivy::Directory as _;
+use tantivy::directory::{MmapDirectory, OwnedBytes};
+
 use crate::error::OpenError;
 
 /// Makes names that were created, renamed or removed in a directory last.
@@ -33,6 +36,13 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     // The parent of a bare name is the working directory.
     let is_named = |parent: &&Path| !parent.as_os_str().is_empty();
     path.parent().map_or(Ok(()), |parent| sync_directory(Some(parent).filter(is_named).unwrap_or(Path::new("."))))
+}
+
+/// A file that is never changed, mapped into memory.
+pub(crate) fn map(path: &Path) -> io::Result<OwnedBytes> {
+    let (directory, name) = path.parent().zip(path.file_name()).unwrap_or((path, path.as_os_str()));
+    let directory = MmapDirectory::open(directory).map_err(io::Error::other)?;
+    directory.open_read(Path::new(name)).map_err(io::Error::other)?.read_bytes()
 }
 
 /// Bytes below a path; what vanishes meanwhile counts nothing.

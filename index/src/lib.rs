@@ -6,7 +6,7 @@
 //! | the truth: one log for everything, synced before the answer | `log` |
 //! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe` |
 //! | one directory for each UTC day: chunks in sled or in a sealed file, words in tantivy | `chunk`, `engine`, `day`, `days` |
-//! | from the log to the days | `apply`, `late`, `checkpoint`, `meta` |
+//! | from the log to the days | `apply`, `late`, `keys`, `checkpoint`, `meta` |
 //! | closing days, folding late rows in | `seal` |
 //! | answers | `plan`, `verdict`, `page`, `scan`, `tail` |
 //! | forgetting and checking | `sweep`, `verify` |
@@ -24,6 +24,7 @@ mod engine;
 pub mod entry;
 pub mod error;
 mod files;
+mod keys;
 mod late;
 mod letters;
 mod log;

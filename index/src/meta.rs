@@ -1,4 +1,4 @@
-//! What must last and is not an event: members, bindings, dead letters and keys, in one small store. The log is the truth;
+//! What must last and is not an event: members, bindings and dead letters, in one small store. The log is the truth;
 //! this is what is left of it when its files are gone. The same change applied twice is the same state.
 
 use std::ops::ControlFlow;
@@ -9,7 +9,6 @@ use parking_lot::RwLock;
 use system_log_model::{Binding, DeadLetter, Member, OrgId, Timestamp};
 
 use crate::day::DayError;
-use crate::dedupe::{KeyHash, Remembered};
 use crate::directory::Directory;
 use crate::engine::{Engine, SledEngine, Write};
 use crate::entry::Change;
@@ -17,7 +16,6 @@ use crate::entry::Change;
 const MEMBER: u8 = b'm';
 const BINDING: u8 = b'b';
 const LETTER: u8 = b'l';
-const KEY: u8 = b'd';
 /// Keys removed in one write, so that a sweep needs little memory.
 const SWEEP_BATCH: usize = 10_000;
 
@@ -51,12 +49,6 @@ fn letter_key(id: &str) -> Vec<u8> {
     key(LETTER, &[id])
 }
 
-fn dedupe_key(hash: &KeyHash) -> Vec<u8> {
-    let mut key = vec![KEY];
-    key.extend_from_slice(hash);
-    key
-}
-
 impl Meta {
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, DayError> {
         Ok(Self(RwLock::new(Some(Arc::new(SledEngine::open(directory, cache)?)))))
@@ -86,30 +78,18 @@ impl Meta {
         Ok(directory)
     }
 
-    /// Takes changes and keys over, in order, all or none; synced when it returns.
-    pub(crate) fn apply<'a>(
-        &self,
-        changes: impl Iterator<Item = &'a Change>,
-        keys: impl Iterator<Item = &'a (KeyHash, Remembered)>,
-    ) -> Result<(), DayError> {
+    /// Takes changes over, in order, all or none; synced when it returns.
+    pub(crate) fn apply<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Result<(), DayError> {
         let mut writes: Vec<Write> = Vec::new();
         let engine = self.engine()?;
         for change in changes {
             writes.extend(write_of(&*engine, change, &writes)?);
-        }
-        for (hash, remembered) in keys {
-            writes.push((dedupe_key(hash), Some(remembered.encode())));
         }
         if writes.is_empty() {
             return Ok(());
         }
         engine.write(writes)?;
         Ok(engine.sync()?)
-    }
-
-    pub(crate) fn remembered(&self, hash: &KeyHash) -> Result<Option<Remembered>, DayError> {
-        let value = self.engine()?.get(&dedupe_key(hash))?;
-        Ok(value.as_deref().and_then(Remembered::decode))
     }
 
     pub(crate) fn letter(&self, id: &str) -> Result<Option<DeadLetter>, DayError> {
@@ -132,14 +112,11 @@ impl Meta {
         Ok(())
     }
 
-    /// Removes keys that are free again and letters older than `cutoff`; how many of each.
-    pub(crate) fn sweep(&self, now: Timestamp, cutoff: Timestamp) -> Result<(usize, usize), DayError> {
-        let expired = |value: &[u8]| Remembered::decode(value).is_none_or(|remembered| remembered.is_expired(now));
-        let keys = self.remove_where(KEY, expired)?;
+    /// Removes letters older than `cutoff`; how many.
+    pub(crate) fn sweep(&self, cutoff: Timestamp) -> Result<usize, DayError> {
         let old =
             |value: &[u8]| rmp_serde::from_slice::<DeadLetter>(value).is_ok_and(|letter| letter.received_at < cutoff);
-        let letters = self.remove_where(LETTER, old)?;
-        Ok((keys, letters))
+        self.remove_where(LETTER, old)
     }
 
     fn remove_where(&self, kind: u8, goes: impl Fn(&[u8]) -> bool) -> Result<usize, DayError> {

@@ -14,6 +14,7 @@ use crate::directory::Directory;
 use crate::entry::Stored;
 use crate::error::{ReadError, Unavailable};
 use crate::files::disk_bytes;
+use crate::keys::Keys;
 use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::record::Record;
@@ -31,7 +32,9 @@ pub(crate) struct Shared {
     pub(crate) memory: Memory,
     pub(crate) names: RwLock<Directory>,
     pub(crate) letters: PendingLetters,
+    /// Keys that only the log has.
     pub(crate) keys: PendingKeys,
+    pub(crate) key_files: Keys,
     pub(crate) meta: Meta,
     pub(crate) days: Days,
     pub(crate) late: Overlay,
@@ -188,6 +191,7 @@ impl Shared {
             store_bytes: store_bytes + disk_bytes(&self.directory.join("late")),
             index_bytes,
             meta_bytes: disk_bytes(&self.directory.join("meta")),
+            key_bytes: disk_bytes(&self.directory.join("keys")),
         }
     }
 }

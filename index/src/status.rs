@@ -39,6 +39,8 @@ pub struct Status {
     pub store_bytes: u64,
     /// Bytes of all days' indexes.
     pub index_bytes: u64,
-    /// Bytes of directory, dead letters and keys.
+    /// Bytes of directory and dead letters.
     pub meta_bytes: u64,
+    /// Bytes of idempotency keys.
+    pub key_bytes: u64,
 }

@@ -33,7 +33,7 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     }
     let log = shared.log_directory();
     segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
-    let swept = shared.meta.sweep(now, cutoff);
-    let (keys, dead_letters) = swept.map_err(MaintainError::Meta)?;
+    let keys = shared.key_files.sweep(now).map_err(MaintainError::io(&shared.directory))?;
+    let dead_letters = shared.meta.sweep(cutoff).map_err(MaintainError::Meta)?;
     Ok(SweepReport { days: removed.iter().map(|(day, _)| day.to_string()).collect(), keys, dead_letters })
 }

@@ -10,12 +10,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use system_log_model::{Event, OrgId};
-use tantivy::Directory as _;
-use tantivy::directory::{MmapDirectory, OwnedBytes};
+use tantivy::directory::OwnedBytes;
 
 use super::collect::Hit;
 use super::{DayError, Extent, grams};
 use crate::chunk::{Chunk, Column, take_number};
+use crate::engine::EngineError;
+use crate::files;
 
 mod write;
 
@@ -67,7 +68,8 @@ struct Footer {
 impl SealedRows {
     /// Opens a file that was finished. Its groups are checked when they are read.
     pub(crate) fn open(directory: &Path) -> Result<Self, DayError> {
-        let bytes = read(directory)?;
+        let path = directory.join(FILE);
+        let bytes = files::map(&path).map_err(EngineError::io(&path))?;
         let footer = Footer::read(&bytes).ok_or(DayError::Sealed)?;
         Ok(Self { bytes, extent: footer.extent, groups: footer.groups, orgs: footer.orgs })
     }
@@ -126,14 +128,6 @@ impl SealedRows {
         }
         Ok(None)
     }
-}
-
-fn read(directory: &Path) -> Result<OwnedBytes, DayError> {
-    let open = || -> tantivy::Result<OwnedBytes> {
-        let file = MmapDirectory::open(directory)?.open_read(Path::new(FILE))?;
-        Ok(file.read_bytes()?)
-    };
-    Ok(open()?)
 }
 
 /// Every whole chunk of a file whose footer may be gone, in the order of the file.

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use system_log_model::clock::MICROS_PER_DAY;
 use system_log_model::{Event, Timestamp};
 use tokio::sync::oneshot;
@@ -60,6 +61,11 @@ type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 /// after they expire.
 const FILE_AGE_MICROS: i64 = MICROS_PER_DAY / 4;
 
+/// After so long without a request the log is idle.
+const IDLE: Duration = Duration::from_secs(1);
+/// A smaller file is not worth a new one.
+const WORTH_LEAVING: u64 = 1 << 20;
+
 /// What a request counts against the bounds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Size {
@@ -103,7 +109,15 @@ struct Draft {
 impl Writer {
     /// Runs until every sender of requests is gone.
     pub(crate) fn run(mut self) {
-        while let Ok(request) = self.requests.recv() {
+        loop {
+            let request = match self.requests.recv_timeout(IDLE) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.begin_anew_when_done();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut draft = Draft::default();
             self.take(&mut draft, request);
             while draft.raw.len() < FRAME_BYTES {
@@ -118,19 +132,14 @@ impl Writer {
 
     fn take(&self, draft: &mut Draft, request: Request) {
         match request {
-            Request::Append { groups, changes, size, reply } => match self.duplicates(draft, &groups) {
-                Ok(known) => {
-                    draft.count(size);
-                    let appended =
-                        groups.into_iter().zip(known).map(|(group, known)| self.group(draft, group, known)).collect();
-                    draft.appends.push((reply, appended));
-                    draft.change(None, changes);
-                }
-                Err(error) => {
-                    self.shared.load.give(size.records, size.bytes);
-                    let _gone = reply.send(Err(error));
-                }
-            },
+            Request::Append { groups, changes, size, reply } => {
+                let known = self.duplicates(draft, &groups);
+                draft.count(size);
+                let appended =
+                    groups.into_iter().zip(known).map(|(group, known)| self.group(draft, group, known)).collect();
+                draft.appends.push((reply, appended));
+                draft.change(None, changes);
+            }
             Request::Change { changes, size, reply } => {
                 draft.count(size);
                 draft.change(Some(reply), changes);
@@ -139,23 +148,20 @@ impl Writer {
         }
     }
 
-    /// Looks every key up before anything of the request is taken, so that a failure refuses the whole request.
-    fn duplicates(&self, draft: &Draft, groups: &[EncodedGroup]) -> Result<Vec<Option<Remembered>>, AppendError> {
+    /// What each group's key was used for, within the retention.
+    fn duplicates(&self, draft: &Draft, groups: &[EncodedGroup]) -> Vec<Option<Remembered>> {
         let now = self.shared.clock.now();
         let known = |group: &EncodedGroup| {
             let Some(key) = group.key else {
-                return Ok(None);
+                return None;
             };
             let pending = draft.keys.get(&key).cloned();
             let pending = pending.or_else(|| self.shared.keys.get(&key));
             let known = match pending {
                 Some(pending) => Some(pending),
-                None => self.shared.meta.remembered(&key).map_err(|error| {
-                    tracing::error!(%error, "keys cannot be looked up");
-                    AppendError::Unavailable(Unavailable::Keys)
-                })?,
+                None => self.shared.key_files.get(&key),
             };
-            Ok(known.filter(|known| !known.is_expired(now)))
+            known.filter(|known| !known.is_expired(now))
         };
         groups.iter().map(known).collect()
     }
@@ -214,6 +220,19 @@ impl Writer {
         }
     }
 
+    /// Begins a new file when the days have everything of a large one: otherwise its bytes would stay until the next burst.
+    fn begin_anew_when_done(&mut self) {
+        let is_done = self.shared.memory.applied() + 1 == self.next;
+        if !is_done || self.written < WORTH_LEAVING || self.shared.unavailable_to_write().is_some() {
+            return;
+        }
+        self.begin_anew();
+        let log = self.shared.log_directory();
+        if let Err(error) = segment::drop_below(&log, self.next - 1) {
+            tracing::warn!(%error, "a file of the log that holds nothing new could not be removed");
+        }
+    }
+
     /// Begins a new file when the present one is old; the applier removes old ones once the days have everything.
     fn rotate(&mut self) {
         let now = self.shared.clock.now();
@@ -221,12 +240,16 @@ impl Writer {
         if !is_old || self.written <= segment::HEADER.len() as u64 {
             return;
         }
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
         // What is written stands in the old file, synced. Without a new one the old one simply goes on.
         match (self.open)(self.next) {
             Ok(sink) => {
                 self.sink = sink;
                 self.written = segment::HEADER.len() as u64;
-                self.begun = now;
+                self.begun = self.shared.clock.now();
             }
             Err(error) => tracing::warn!(%error, "a new file of the log cannot be begun"),
         }

@@ -16,6 +16,7 @@ use crate::days::{Days, directory};
 use crate::dedupe::PendingKeys;
 use crate::error::OpenError;
 use crate::files::{self, FolderLock};
+use crate::keys::Keys;
 use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::segment::{self, Sink};
@@ -94,6 +95,9 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
     let names = meta.directory().map_err(OpenError::Meta)?;
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
     let late = open_late(&directory, &limits, &days)?;
+    let keys = directory.join("keys");
+    let (key_files, losses) = Keys::open(&keys).map_err(OpenError::io(&keys))?;
+    losses.into_iter().for_each(|what| days.lost(what));
     Ok(Shared {
         directory,
         clock,
@@ -102,6 +106,7 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         names: RwLock::new(names),
         letters: PendingLetters::default(),
         keys: PendingKeys::default(),
+        key_files,
         meta,
         days,
         late,
