@@ -3,6 +3,9 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its table and ends when something fails")]
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -18,7 +18,7 @@ use crate::memory::Batch;
 use crate::shared::Shared;
 
 /// More events in one round while there is a backlog: a backfill spread over many days pays for each day's commit.
-const BACKLOG_FACTOR: usize = 4;
+const BACKLOG_FACTOR: usize = 2;
 /// How often it is looked whether late rows were folded in.
 const WAIT: Duration = Duration::from_millis(20);
 /// After a failure it is tried again so much later.

@@ -28,11 +28,11 @@ impl Checkpoint {
         Self(directory.join("checkpoint"))
     }
 
-    /// The last applied sequence; 0 when there is no checkpoint yet.
-    pub(crate) fn load(&self) -> Result<u64, OpenError> {
+    /// The last applied sequence; `None` when there is no checkpoint.
+    pub(crate) fn load(&self) -> Result<Option<u64>, OpenError> {
         let text = match fs::read(&self.0) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
                 let path = self.0.clone();
                 return Err(OpenError::Io { path, source });
@@ -46,7 +46,7 @@ impl Checkpoint {
         if content.crc32c != crc32c::crc32c(&content.applied.to_le_bytes()) {
             return Err(damaged());
         }
-        Ok(content.applied)
+        Ok(Some(content.applied))
     }
 
     /// Says that everything up to `applied` is in the days, synced.
@@ -64,9 +64,9 @@ mod tests {
     fn it_is_read_back_and_damage_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = Checkpoint::at(folder.path());
-        assert_eq!(checkpoint.load().unwrap(), 0);
+        assert_eq!(checkpoint.load().unwrap(), None);
         checkpoint.store(41).unwrap();
-        assert_eq!(checkpoint.load().unwrap(), 41);
+        assert_eq!(checkpoint.load().unwrap(), Some(41));
         let text = fs::read_to_string(&checkpoint.0).unwrap();
         fs::write(&checkpoint.0, text.replace("41", "42")).unwrap();
         assert!(matches!(checkpoint.load(), Err(OpenError::Checkpoint(_))));

@@ -61,9 +61,17 @@ pub enum DayError {
     /// A closed day's file is not what it should be.
     #[error("the file of the closed day's rows is damaged")]
     Sealed,
-    /// A closed day's index does not hold what its rows say.
-    #[error("the index of the closed day is damaged")]
-    SealedIndex,
+    /// Rows are missing that were there.
+    #[error("{noted} events are noted and {found} are there")]
+    Incomplete {
+        /// How many there were.
+        noted: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// An index does not hold what it should.
+    #[error("the index is damaged")]
+    BadIndex,
     /// Rows cannot be written as a chunk.
     #[error("rows cannot be written as a chunk")]
     Pack(#[source] ChunkError),
@@ -109,6 +117,10 @@ impl DayHandle {
         if let Ok(index) = DayIndex::open(index, writer_memory) {
             if index.extent() == extent {
                 return Ok(Self { rows, index, was_rebuilt: false });
+            }
+            // The index follows the store, so it is never ahead of it by itself.
+            if index.extent().last > extent.last {
+                return Err(DayError::Incomplete { noted: index.extent().rows, found: extent.rows });
             }
             // A crash between store and index leaves the index a little behind: only that little is added.
             if index.extent().last < extent.last {

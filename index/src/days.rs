@@ -358,9 +358,10 @@ impl Days {
         let path = self.path(day);
         files::make_directory(&path).map_err(EngineError::io(&path))?;
         let (store, index) = (path.join("store"), path.join("index"));
-        match SledEngine::open(&store, self.limits.day_cache) {
-            Ok(engine) => DayHandle::open(Box::new(engine), &index, self.limits.writer_memory),
-            Err(error) if !error.is_damage() => Err(error.into()),
+        let opened = SledEngine::open(&store, self.limits.day_cache).map_err(DayError::from);
+        match opened.and_then(|engine| DayHandle::open(Box::new(engine), &index, self.limits.writer_memory)) {
+            Ok(handle) => Ok(handle),
+            Err(error) if !is_lost(&error) => Err(error),
             Err(error) => {
                 tracing::error!(%day, error = chain(&error), "a day's store cannot be opened and is set aside");
                 self.remake_live(day, applied)
@@ -490,6 +491,15 @@ impl Days {
             sum = (sum.0 + files::disk_bytes(&store), sum.1 + files::disk_bytes(&index));
         }
         sum
+    }
+}
+
+/// Whether a live day cannot be read as it is, and never will be.
+fn is_lost(error: &DayError) -> bool {
+    match error {
+        DayError::Engine(error) => error.is_damage(),
+        DayError::Chunk { .. } | DayError::Note | DayError::Incomplete { .. } => true,
+        _ => false,
     }
 }
 

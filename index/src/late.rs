@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use system_log_model::clock::Day;
 use system_log_model::{EventId, OrgId, Query, Sequence};
 
@@ -32,6 +32,7 @@ pub(crate) struct Overlay {
     engine: RwLock<Option<Arc<dyn Engine>>>,
     rows: AtomicUsize,
     bytes: AtomicUsize,
+    noting: Mutex<()>,
 }
 
 /// What the store held when it was opened.
@@ -117,8 +118,9 @@ impl Overlay {
             engine: RwLock::new(None),
             rows: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            noting: Mutex::default(),
         };
-        let loaded = match overlay.load() {
+        let loaded = match overlay.load_all() {
             Ok(loaded) => loaded,
             Err(DayError::Engine(error)) if !error.is_damage() => return Err(error.into()),
             Err(error) => {
@@ -130,6 +132,37 @@ impl Overlay {
             overlay.count(chunks);
         }
         Ok((overlay, loaded))
+    }
+
+    /// What the engine holds, if it is all there: some damage it passes over in silence.
+    fn load_all(&self) -> Result<Loaded, DayError> {
+        let noted = self.noted();
+        let loaded = self.load()?;
+        let found = loaded.days.values().map(|chunks| rows(chunks)).sum();
+        // More than noted is what a crash between the two leaves, or an older state that the engine fell back to.
+        if found != noted && loaded.losses.is_empty() {
+            return Err(DayError::Incomplete { noted, found });
+        }
+        self.note(found)?;
+        Ok(loaded)
+    }
+
+    fn note_path(&self) -> PathBuf {
+        self.directory.with_extension("note")
+    }
+
+    /// How many rows there are: written after rows were added and before some are removed.
+    fn noted(&self) -> u64 {
+        let text = fs::read_to_string(self.note_path()).unwrap_or_default();
+        let (rows, crc) = text.split_once(' ').unwrap_or_default();
+        let rows: u64 = rows.parse().unwrap_or_default();
+        if crc.parse() == Ok(crc32c::crc32c(&rows.to_le_bytes())) { rows } else { 0 }
+    }
+
+    fn note(&self, rows: u64) -> Result<(), DayError> {
+        let text = format!("{rows} {}", crc32c::crc32c(&rows.to_le_bytes()));
+        let path = self.note_path();
+        Ok(files::replace(&path, text.as_bytes()).map_err(EngineError::io(&path))?)
     }
 
     fn load(&self) -> Result<Loaded, DayError> {
@@ -181,7 +214,9 @@ impl Overlay {
         }
         Ok(Loaded {
             days,
-            losses: vec!["late: the store could not be opened; what was whole of it is kept".to_owned()],
+            losses: vec![
+                "late: the store does not agree with its note; what was whole in its files is kept".to_owned(),
+            ],
         })
     }
 
@@ -197,9 +232,17 @@ impl Overlay {
     pub(crate) fn append(&self, days: &[(Day, Vec<Arc<Chunk>>)]) -> Result<(), DayError> {
         // Counted first, or an empty store could be begun anew with these rows in it.
         days.iter().for_each(|(_, chunks)| self.count(chunks));
-        let written = self.write(days.iter().flat_map(|(day, chunks)| chunks.iter().map(|chunk| (*day, chunk))));
+        let all = || days.iter().flat_map(|(day, chunks)| chunks.iter().map(|chunk| (*day, chunk)));
+        let written = self.write(all()).and_then(|()| {
+            let _noting = self.noting.lock();
+            self.note(self.rows() as u64)
+        });
         if written.is_err() {
             days.iter().for_each(|(_, chunks)| self.discount(chunks));
+            // The next attempt may cut its chunks elsewhere; these rows would then be there twice.
+            if let Some(engine) = &*self.engine.read() {
+                let _as_well_as_it_goes = engine.write(all().map(|(day, chunk)| (key(day, chunk), None)).collect());
+            }
         }
         written
     }
@@ -209,12 +252,14 @@ impl Overlay {
         if chunks.is_empty() {
             return Ok(());
         }
+        {
+            let _noting = self.noting.lock();
+            self.discount(chunks);
+            self.note(self.rows() as u64)?;
+        }
         let guard = self.engine.read();
         let engine = guard.as_ref().ok_or(DayError::Closed)?;
-        engine.write(chunks.iter().map(|chunk| (key(day, chunk), None)).collect())?;
-        drop(guard);
-        self.discount(chunks);
-        Ok(())
+        Ok(engine.write(chunks.iter().map(|chunk| (key(day, chunk), None)).collect())?)
     }
 
     fn count(&self, chunks: &[Arc<Chunk>]) {

@@ -1,18 +1,24 @@
 //! What must last and is not an event: members, bindings and dead letters, in one small store. The log is the truth;
 //! this is what is left of it when its files are gone. The same change applied twice is the same state.
 
+use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use system_log_model::{Binding, DeadLetter, Member, OrgId, Timestamp};
 
 use crate::day::DayError;
 use crate::directory::Directory;
-use crate::engine::{Engine, SledEngine, Write};
+use crate::engine::{Engine, EngineError, SledEngine, Write};
 use crate::entry::Change;
+use crate::error::chain;
+use crate::files;
 
+/// How often something was written. A store that knows of less than its copy has lost something.
+const ROUNDS: &[u8] = b"\0rounds";
 const MEMBER: u8 = b'm';
 const BINDING: u8 = b'b';
 const LETTER: u8 = b'l';
@@ -20,7 +26,14 @@ const LETTER: u8 = b'l';
 const SWEEP_BATCH: usize = 10_000;
 
 /// See the file's first lines. The engine is gone once the store is closed: it holds a lock of its own on its folder.
-pub(crate) struct Meta(RwLock<Option<Arc<dyn Engine>>>);
+pub(crate) struct Meta {
+    engine: RwLock<Option<Arc<dyn Engine>>>,
+    /// Whether something changed since the copy was written.
+    is_changed: AtomicBool,
+}
+
+/// The pairs of a copy.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A kind and the parts of a name, each ended by a zero byte that no part may hold.
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {
@@ -51,16 +64,72 @@ fn letter_key(id: &str) -> Vec<u8> {
 
 impl Meta {
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, DayError> {
-        Ok(Self(RwLock::new(Some(Arc::new(SledEngine::open(directory, cache)?)))))
+        let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(directory, cache)?);
+        Ok(Self { engine: RwLock::new(Some(engine)), is_changed: AtomicBool::new(false) })
+    }
+
+    /// Opens the store, or, when its files are damaged, a new one with what the copy has; then also what that means.
+    pub(crate) fn open_or_replace(directory: &Path, cache: u64) -> Result<(Self, Directory, Option<String>), DayError> {
+        let copy = read_copy(&copy_path(directory));
+        let noted = copy.iter().flatten().find(|(key, _)| key == ROUNDS).map_or(0, |(_, value)| number(value));
+        let opened = Self::open(directory, cache).and_then(|meta| {
+            let found = rounds(&*meta.engine()?)?;
+            if found < noted {
+                return Err(DayError::Incomplete { noted, found });
+            }
+            Ok((meta.directory()?, meta))
+        });
+        let why = match opened {
+            Ok((names, meta)) => return Ok((meta, names, None)),
+            Err(DayError::Engine(error)) if !error.is_damage() => return Err(error.into()),
+            Err(error) => chain(&error),
+        };
+        let aside = (1..).map(|n| directory.with_extension(format!("damaged-{n}"))).find(|path| !path.exists());
+        let aside = aside.unwrap_or_else(|| directory.with_extension("damaged"));
+        fs::rename(directory, &aside).map_err(EngineError::io(directory))?;
+        let meta = Self::open(directory, cache)?;
+        let found = copy.as_ref().map_or(0, Vec::len);
+        let engine = meta.engine()?;
+        engine.write(copy.unwrap_or_default().into_iter().map(|(key, value)| (key, Some(value))).collect())?;
+        engine.sync()?;
+        let names = meta.directory()?;
+        let what = format!(
+            "meta: members, bindings, keys and dead letters could not be read ({why}): {found} entries are back from the \
+             copy; dead letters are not, and neither is what changed in the minute before; the files are in {}",
+            aside.file_name().unwrap_or_default().to_string_lossy()
+        );
+        Ok((meta, names, Some(what)))
+    }
+
+    /// Writes a copy of everything but dead letters, if something changed since the last one.
+    pub(crate) fn copy(&self, directory: &Path) -> Result<(), DayError> {
+        if !self.is_changed.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let engine = self.engine()?;
+        let pairs: Result<Pairs, EngineError> = engine
+            .scan(&[], None)
+            .filter(|found| !found.as_ref().is_ok_and(|(key, _)| key.first() == Some(&LETTER)))
+            .collect();
+        let path = copy_path(directory);
+        let written = rmp_serde::to_vec(&pairs?).map_err(DayError::from).and_then(|bytes| {
+            let mut content = crc32c::crc32c(&bytes).to_le_bytes().to_vec();
+            content.extend_from_slice(&bytes);
+            files::replace(&path, &content).map_err(|error| EngineError::io(&path)(error).into())
+        });
+        if written.is_err() {
+            self.is_changed.store(true, Ordering::Release);
+        }
+        written
     }
 
     /// Lets the engine go; whoever still reads keeps it until he is done.
     pub(crate) fn close(&self) {
-        self.0.write().take();
+        self.engine.write().take();
     }
 
     fn engine(&self) -> Result<Arc<dyn Engine>, DayError> {
-        self.0.read().clone().ok_or(DayError::Closed)
+        self.engine.read().clone().ok_or(DayError::Closed)
     }
 
     /// Everything about members and bindings.
@@ -88,8 +157,11 @@ impl Meta {
         if writes.is_empty() {
             return Ok(());
         }
+        writes.push((ROUNDS.to_vec(), Some((rounds(&*engine)? + 1).to_be_bytes().to_vec())));
         engine.write(writes)?;
-        Ok(engine.sync()?)
+        engine.sync()?;
+        self.is_changed.store(true, Ordering::Release);
+        Ok(())
     }
 
     pub(crate) fn letter(&self, id: &str) -> Result<Option<DeadLetter>, DayError> {
@@ -146,6 +218,26 @@ impl Meta {
             }
         }
     }
+}
+
+fn rounds(engine: &dyn Engine) -> Result<u64, EngineError> {
+    Ok(engine.get(ROUNDS)?.as_deref().map_or(0, number))
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Where the copy is, beside the store.
+fn copy_path(directory: &Path) -> PathBuf {
+    directory.with_extension("copy")
+}
+
+/// The copy's pairs; `None` when there is none that is whole.
+fn read_copy(path: &Path) -> Option<Pairs> {
+    let content = fs::read(path).ok()?;
+    let (crc, bytes) = content.split_first_chunk::<4>()?;
+    (u32::from_le_bytes(*crc) == crc32c::crc32c(bytes)).then(|| rmp_serde::from_slice(bytes).ok())?
 }
 
 /// What a change does to the store, after the `before` ones of the same batch.

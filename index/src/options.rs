@@ -21,8 +21,8 @@ pub struct StoreOptions {
 /// Bounds of one store.
 #[derive(Debug, Clone)]
 pub struct StoreLimits {
-    /// Events and changes accepted but not yet in the days; more answer `Overloaded` (S10). Half a million rows of
-    /// ordinary size are what the memory goal leaves room for.
+    /// Events and changes accepted but not yet in the days; more answer `Overloaded` (S10). A row of ordinary size takes
+    /// about a kilobyte until it is in its day, so this is what the memory goal leaves room for.
     pub pending_records: usize,
     /// The same in encoded bytes.
     pub pending_bytes: usize,
@@ -60,7 +60,7 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self {
-            pending_records: 500_000,
+            pending_records: 160_000,
             pending_bytes: 256 << 20,
             queue: 4_096,
             apply_events: 32_768,

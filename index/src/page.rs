@@ -233,7 +233,7 @@ fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best)
             continue;
         };
         let mut reader = open.reader();
-        open.each(&mut reader, By::Sequence, None, |reader, hit| {
+        open.each(&mut reader, open.natural(), None, |reader, hit| {
             let located = reader.locate(hit).map_err(open.failed())?;
             let (chunk, at) = located.ok_or_else(|| open.missing(hit.sequence))?;
             let events = chunk.only(column_of(column)).map_err(open.failed())?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use system_log_model::clock::Day;
 use system_log_model::{Query, Timestamp};
 
-use crate::day::{Bounds, By, Conditions, DayHandle, Hit, OrgReader, Prepared};
+use crate::day::{Bounds, By, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows};
 use crate::days::View;
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
@@ -126,6 +126,14 @@ impl OpenDay<'_, '_> {
         OrgReader::new(&self.handle.rows, &self.plan.query.org)
     }
 
+    /// The order in which rows are read with the least effort, for questions that have none of their own.
+    pub(crate) fn natural(&self) -> By {
+        match self.handle.rows {
+            Rows::Live(_) => By::Sequence,
+            Rows::Sealed(_) => By::TimeUp,
+        }
+    }
+
     fn needs_text(&self) -> bool {
         self.plan.verdict.is_needed(self.prepared.search_is_exact)
     }
@@ -187,7 +195,7 @@ impl OpenDay<'_, '_> {
         }
         let mut count = 0;
         let mut reader = self.reader();
-        self.each(&mut reader, By::Sequence, None, |_, _| {
+        self.each(&mut reader, self.natural(), None, |_, _| {
             count += 1;
             Ok(Go::On)
         })?;

@@ -20,6 +20,8 @@ use crate::shared::Shared;
 
 /// How often it is looked whether a day is to be written anew.
 const TICK: Duration = Duration::from_millis(500);
+/// How often the small store of members, bindings and keys is copied, when something changed.
+const COPY: Duration = Duration::from_secs(60);
 /// A day that could not be written anew is left alone for so long.
 const RETRY: Duration = Duration::from_secs(60);
 /// Late rows are folded in after so long, however few they are.
@@ -29,6 +31,9 @@ const WORTH_IDLE: u64 = 256;
 
 /// What the sealer is told.
 pub(crate) enum Command {
+    /// Write days anew in which something could not be read, then answer.
+    #[cfg(test)]
+    Repair(Sender<()>),
     /// Write everything anew that may be, then answer.
     Settle(Sender<Result<(), MaintainError>>),
     /// Stop, leaving what is half done.
@@ -37,11 +42,17 @@ pub(crate) enum Command {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
-    let mut sealer = Sealer { shared, failed: HashMap::new(), leaving: Vec::new() };
+    let mut sealer = Sealer { shared, failed: HashMap::new(), leaving: Vec::new(), copied: Instant::now() };
+    sealer.look_at_all(commands);
     loop {
         match commands.recv_timeout(TICK) {
             Ok(Command::Settle(reply)) => {
                 let _gone = reply.send(sealer.settle());
+            }
+            #[cfg(test)]
+            Ok(Command::Repair(reply)) => {
+                sealer.repair_suspects();
+                let _gone = reply.send(());
             }
             Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => sealer.work(commands),
@@ -54,23 +65,48 @@ struct Sealer<'s> {
     failed: HashMap<Day, Instant>,
     /// Days whose old files are removed once their last reader is gone.
     leaving: Vec<(Day, Weak<DayHandle>)>,
+    copied: Instant,
 }
 
 impl Sealer<'_> {
     /// Does what is due, until there is nothing or somebody wants something.
     fn work(&mut self, commands: &Receiver<Command>) {
         self.tidy();
+        self.repair_suspects();
         while commands.is_empty() {
-            if let Some(day) = self.shared.days.take_suspect() {
-                self.note(day, |sealer| sealer.repair(day));
-                continue;
-            }
             let Some(day) = self.due() else { break };
             self.note(day, |sealer| sealer.seal(day));
             self.tidy();
         }
+        if self.copied.elapsed() >= COPY {
+            self.copied = Instant::now();
+            if let Err(error) = self.shared.meta.copy(&self.shared.directory.join("meta")) {
+                tracing::warn!(error = chain(&error), "members, bindings and keys could not be copied");
+            }
+        }
         if let Err(error) = self.shared.late.reset_if_empty() {
             tracing::warn!(error = chain(&error), "the store of late events could not be begun anew");
+        }
+    }
+
+    fn repair_suspects(&mut self) {
+        let mut days = Vec::new();
+        days.extend(std::iter::from_fn(|| self.shared.days.take_suspect()));
+        days.into_iter().for_each(|day| self.note(day, |sealer| sealer.repair(day)));
+    }
+
+    /// Opens every closed day once, newest first: that checks its index and makes it again if need be, before a question has
+    /// to wait for it.
+    fn look_at_all(&self, commands: &Receiver<Command>) {
+        for glance in self.shared.days.glances().iter().rev() {
+            if !commands.is_empty() || self.shared.is_closed.load(Ordering::Acquire) {
+                return;
+            }
+            if matches!(glance.base, Base::Sealed(_))
+                && let Err(error) = self.shared.days.get(glance.day, self.shared.memory.applied())
+            {
+                tracing::error!(day = %glance.day, error = chain(&error), "a closed day cannot be opened");
+            }
         }
     }
 

@@ -89,6 +89,9 @@ impl Handle {
             let _ended = doors.sealer.send(seal::Command::Stop);
             let _panicked = thread.join();
         }
+        if flush && let Err(error) = self.shared.meta.copy(&self.shared.directory.join("meta")) {
+            tracing::warn!(%error, "members, bindings and keys could not be copied");
+        }
         self.shared.days.close();
         self.shared.late.close();
         self.shared.meta.close();
@@ -387,6 +390,15 @@ impl Store {
         let sealer = self.0.doors.lock().sealer.clone();
         sealer.send(seal::Command::Settle(reply)).map_err(|_| MaintainError::Closed)?;
         answer.recv().map_err(|_| MaintainError::Closed)?
+    }
+
+    /// Waits until days in which something could not be read are written anew.
+    #[cfg(test)]
+    pub(crate) fn settle_suspects(&self) {
+        let (reply, answer) = bounded(1);
+        let sealer = self.0.doors.lock().sealer.clone();
+        sealer.send(seal::Command::Repair(reply)).unwrap();
+        answer.recv().unwrap();
     }
 
     /// Stores what is queued, brings everything into the days, and gives the folder back. Later calls answer that the store

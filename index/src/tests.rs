@@ -1,6 +1,7 @@
 //! Bigger tests, each named by a promise; what they share stands here.
 
 mod contains;
+mod damage;
 mod dedupe;
 mod directory;
 mod durability;

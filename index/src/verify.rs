@@ -62,7 +62,7 @@ pub(crate) fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
     let _lock = FolderLock::take(directory)?;
     let mut report = VerifyReport::default();
     let applied = match Checkpoint::at(directory).load() {
-        Ok(applied) => applied,
+        Ok(applied) => applied.unwrap_or_default(),
         Err(error @ OpenError::Checkpoint(_)) => {
             report.problem("checkpoint", error);
             0
@@ -143,7 +143,7 @@ fn open_day(path: &Path, limits: &StoreLimits) -> Result<Option<(Rows, PathBuf, 
         Base::Nothing => None,
         Base::Live => {
             let engine = SledEngine::open(&path.join("store"), limits.day_cache)?;
-            Some((Rows::Live(DayChunks::new(Box::new(engine))?), path.join("index"), false))
+            Some((Rows::Live(DayChunks::as_it_is(Box::new(engine))?), path.join("index"), false))
         }
         Base::Sealed(generation) => {
             let sealed = directory::sealed(path, generation);

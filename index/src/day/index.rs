@@ -2,7 +2,8 @@
 //! it can be made again from the day's chunks.
 
 use std::fs;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -61,8 +62,14 @@ pub(crate) struct Prepared {
 }
 
 impl DayIndex {
-    /// Opens what is there.
+    /// Opens what is there, if every byte of it is what was written.
     pub(crate) fn open(path: &Path, writer_memory: usize) -> Result<Self, DayError> {
+        // The engine panics on some damage, as an overflow for example.
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_checked(path, writer_memory)));
+        opened.unwrap_or(Err(DayError::BadIndex))
+    }
+
+    fn open_checked(path: &Path, writer_memory: usize) -> Result<Self, DayError> {
         let directory = MmapDirectory::open(path).map_err(TantivyError::from)?;
         let mut index = Index::open(directory)?;
         if index.schema() != schema::schema().0 {
@@ -70,7 +77,24 @@ impl DayIndex {
             return Err(TantivyError::SchemaError(message).into());
         }
         index.set_tokenizers(schema::tokenizers());
-        Self::with(index, writer_memory)
+        // Before anything is read: a changed byte would be an answer without a row, or a panic.
+        let segments: Vec<String> = index.load_metas()?.segments.iter().map(|s| s.id().uuid_string()).collect();
+        let io = |error: std::io::Error| TantivyError::IoError(Arc::new(error));
+        for entry in fs::read_dir(path).map_err(io)? {
+            let name = PathBuf::from(entry.map_err(io)?.file_name());
+            let is_ours = name.to_str().is_some_and(|name| segments.iter().any(|id| name.starts_with(id.as_str())));
+            if is_ours && !index.directory().validate_checksum(&name).map_err(TantivyError::from)? {
+                return Err(DayError::BadIndex);
+            }
+        }
+        let opened = Self::with(index, writer_memory)?;
+        let documents = opened.opened.read().searcher.num_docs();
+        // A closed day's index has no note of its own.
+        let noted = opened.extent();
+        if noted != Extent::default() && noted.rows != documents {
+            return Err(DayError::BadIndex);
+        }
+        Ok(opened)
     }
 
     /// Makes an empty one in place of whatever is there.
@@ -78,10 +102,9 @@ impl DayIndex {
         Self::with(builder_in(path)?.create_in_dir(path)?, writer_memory)
     }
 
-    /// Opens a closed day's index, which never changes: every byte is checked, and whether it holds these rows.
+    /// Opens a closed day's index, if it holds these rows.
     pub(crate) fn open_sealed(path: &Path, extent: Extent) -> Result<Self, DayError> {
         let opened = Self::open(path, 0)?;
-        let is_whole = opened.index.validate_checksum()?.is_empty();
         {
             let mut current = opened.opened.write();
             let searcher = current.searcher.clone();
@@ -90,8 +113,8 @@ impl DayIndex {
                 last = last.max(segment.fast_fields().u64(SEQUENCE)?.max_value());
             }
             // Sequences are given out once, so the rows of another day have another highest one.
-            if !is_whole || searcher.num_docs() != extent.rows || last != extent.last {
-                return Err(DayError::SealedIndex);
+            if searcher.num_docs() != extent.rows || last != extent.last {
+                return Err(DayError::BadIndex);
             }
             *current = Arc::new(Opened { searcher, extent, kinds: current.kinds.clone() });
         }

@@ -24,6 +24,8 @@ pub(crate) struct OrgReader<'a> {
     at_hand: BTreeMap<u64, CachedChunk>,
     oldest: VecDeque<u64>,
     rows_at_hand: usize,
+    /// Where the last row was found: the next one is mostly behind it.
+    last: Option<(u64, usize)>,
 }
 
 /// The organisation's rows of a chunk, and what was unpacked of them. Rows are counted from the organisation's first.
@@ -55,16 +57,24 @@ struct FoldedColumn {
 
 impl<'a> OrgReader<'a> {
     pub(crate) fn new(rows: &'a Rows, org: &'a OrgId) -> Self {
-        Self { rows, org, at_hand: BTreeMap::new(), oldest: VecDeque::new(), rows_at_hand: 0 }
+        Self { rows, org, at_hand: BTreeMap::new(), oldest: VecDeque::new(), rows_at_hand: 0, last: None }
     }
 
     /// The chunk that holds a row, and the row there. `None` when the organisation has no such event on this day.
     pub(crate) fn locate(&mut self, hit: Hit) -> Result<Option<(&mut CachedChunk, usize)>, DayError> {
-        let found = match self.rows {
-            Rows::Live(chunks) => self.by_sequence(chunks, hit)?,
-            Rows::Sealed(sealed) => self.by_time(sealed, hit)?,
+        let found = match (self.behind_the_last(hit), self.rows) {
+            (Some(next), _) => Some(next),
+            (None, Rows::Live(chunks)) => self.by_sequence(chunks, hit)?,
+            (None, Rows::Sealed(sealed)) => self.by_time(sealed, hit)?,
         };
+        self.last = found;
         Ok(found.and_then(|(key, row)| Some((self.at_hand.get_mut(&key)?, row))))
+    }
+
+    fn behind_the_last(&self, hit: Hit) -> Option<(u64, usize)> {
+        let (key, row) = self.last?;
+        let chunk = self.at_hand.get(&key)?;
+        chunk.is_at(row + 1, hit).then_some((key, row + 1))
     }
 
     fn by_sequence(&mut self, chunks: &DayChunks, hit: Hit) -> Result<Option<(u64, usize)>, DayError> {
@@ -126,6 +136,13 @@ impl<'a> OrgReader<'a> {
 impl CachedChunk {
     const fn new(chunk: Chunk, span: Span, order: Order) -> Self {
         Self { chunk, span, order, texts: Vec::new(), events: None, partial: None }
+    }
+
+    fn is_at(&self, row: usize, hit: Hit) -> bool {
+        match &self.order {
+            Order::Sequence(sequences) => sequences.get(row) == Some(&hit.sequence),
+            Order::Time(places) => places.get(row) == Some(&place(hit)),
+        }
     }
 
     fn row(&self, hit: Hit) -> Option<usize> {

@@ -43,7 +43,19 @@ pub(crate) fn read_key(key: &[u8]) -> Option<(&str, u64)> {
 }
 
 impl DayChunks {
+    /// Opens what an engine holds, if it is all there.
     pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, DayError> {
+        let chunks = Self::as_it_is(engine)?;
+        // Some damage the engine passes over in silence, as if what it hit had never been written.
+        let (noted, mut found) = (chunks.extent().rows, 0);
+        for chunk in chunks.all() {
+            found += chunk?.rows as u64;
+        }
+        if found == noted { Ok(chunks) } else { Err(DayError::Incomplete { noted, found }) }
+    }
+
+    /// Opens what an engine holds, whatever is missing.
+    pub(crate) fn as_it_is(engine: Box<dyn Engine>) -> Result<Self, DayError> {
         let extent = match engine.get(NOTE)? {
             None => Extent::default(),
             Some(bytes) => {

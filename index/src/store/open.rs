@@ -89,15 +89,17 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
 fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
     let StoreOptions { directory, clock, limits } = options;
     let checkpoint = Checkpoint::at(&directory);
-    let applied = checkpoint.load()?;
+    let (applied, checkpoint_lost) = applied(&checkpoint, &directory)?;
     let meta = directory.join("meta");
-    let meta = Meta::open(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
-    let names = meta.directory().map_err(OpenError::Meta)?;
+    let (meta, names, meta_lost) = Meta::open_or_replace(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
     let late = open_late(&directory, &limits, &days)?;
+    if let Some(what) = checkpoint_lost {
+        tracing::error!(%what, "the log is applied again from its beginning");
+    }
     let keys = directory.join("keys");
     let (key_files, losses) = Keys::open(&keys).map_err(OpenError::io(&keys))?;
-    losses.into_iter().for_each(|what| days.lost(what));
+    losses.into_iter().chain(meta_lost).for_each(|what| days.lost(what));
     Ok(Shared {
         directory,
         clock,
@@ -127,6 +129,22 @@ fn open_late(directory: &Path, limits: &StoreLimits, days: &Days) -> Result<Over
         late.remove(day, &known).map_err(OpenError::Late)?;
     }
     Ok(late)
+}
+
+/// How far the days are. Without a checkpoint that can be read it is what the log no longer has: its files go only once the
+/// days have them, and applying the rest again changes nothing.
+fn applied(checkpoint: &Checkpoint, directory: &Path) -> Result<(u64, Option<String>), OpenError> {
+    let log = directory.join("log");
+    let below = || -> Result<u64, OpenError> {
+        let files = segment::list(&log).map_err(OpenError::io(&log))?;
+        Ok(files.first().map_or(0, |(first, _)| first.saturating_sub(1)))
+    };
+    match checkpoint.load() {
+        Ok(Some(applied)) => Ok((applied, None)),
+        Ok(None) => Ok((below()?, None)),
+        Err(error @ OpenError::Checkpoint(_)) => Ok((below()?, Some(error.to_string()))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes everything above the checkpoint visible again; the next free sequence.
