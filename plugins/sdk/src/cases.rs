@@ -1,7 +1,8 @@
 //! Case files: `cases/NAME.in` holds a payload, `cases/NAME.out` the outcome as JSON. `BLESS=1 cargo test` writes what the
 //! collector says now; read the difference before you commit it.
 //!
-//! The part before `.in` may name the media type: `bounce.form.in` is a form, `failed.xml.in` is XML; otherwise JSON.
+//! The part before `.in` may name the media type: `bounce.form.in` is a form, `post.multipart.in` a multipart one,
+//! `failed.xml.in` is XML; otherwise JSON.
 
 use std::fs;
 use std::path::Path;
@@ -56,6 +57,7 @@ fn media_type(path: &Path) -> String {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     match name.rsplit('.').next() {
         Some("form") => "application/x-www-form-urlencoded",
+        Some("multipart") => "multipart/form-data",
         Some("xml") => "application/xml",
         _ => "application/json",
     }
@@ -136,7 +138,7 @@ pub fn check_laws(folder: &Path, source: &str, collect: Collect) {
         }
     }
     for payload in payloads {
-        for kind in ["application/json", "application/x-www-form-urlencoded"] {
+        for kind in ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"] {
             let once = run(source, kind, payload.clone(), collect);
             assert_eq!(once, run(source, kind, payload.clone(), collect), "the same payload, another outcome");
             if let Outcome::One(Verdict::Emit(events)) = once {

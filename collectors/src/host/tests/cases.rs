@@ -19,8 +19,11 @@ fn cases(plugin: &str) -> Vec<Case> {
     assert!(!paths.is_empty());
     let case = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
-        let form = name.ends_with(".form.in");
-        let content_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+        let content_type = match name.trim_end_matches(".in").rsplit('.').next() {
+            Some("form") => "application/x-www-form-urlencoded",
+            Some("multipart") => "multipart/form-data",
+            _ => "application/json",
+        };
         Case {
             record: Submission { content_type: content_type.into(), ..record(std::fs::read(path).unwrap()) },
             out: serde_json::from_slice(&std::fs::read(path.with_extension("out")).unwrap()).unwrap(),
