@@ -25,11 +25,7 @@ pub(crate) fn shallow(json: &[u8]) -> Option<Vec<u8>> {
                 }
                 keep = depth < MAX_DEPTH;
             }
-            b']' | b'}' => {
-                if open.pop() != Some(*byte) {
-                    return None;
-                }
-            }
+            b']' | b'}' if open.pop() != Some(*byte) => return None,
             _ => {}
         }
         if keep {
