@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, OrgHint, Outcome, Verdict};
+use crate::event::{Event, OrgHint, Outcome, Verdict, attributes_text};
 use crate::{Call, Record};
 
 /// When every case is received.
@@ -96,7 +96,8 @@ fn event(event: &Event) -> Value {
         "change": event.change.as_ref().map(|c| json!({"field": c.field, "before": c.before, "after": c.after})),
         "webhook": event.webhook.as_ref().map(|w| json!({"url": w.url, "method": w.method, "http_status": w.http_status,
             "attempt": w.attempt, "latency_ms": w.latency_ms})),
-        "attributes": Value::Object(event.attributes.clone()),
+        // As the sandbox would send them.
+        "attributes": serde_json::from_str::<Value>(&attributes_text(event.attributes.clone())).unwrap_or_default(),
         "org_hints": event.org_hints.iter().map(org_hint).collect::<Vec<_>>(),
         "dedupe_key": event.dedupe_key,
     });
