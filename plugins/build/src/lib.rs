@@ -3,12 +3,14 @@
 //!
 //! Used by the host's build script for the built-in collectors and by `cargo xtask plugins`.
 
+mod c;
 mod component;
 mod guest;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use c::{build_c, missing_for_c};
 pub use component::{MANIFEST_SECTION, check_imports};
 
 /// The target guests are compiled for. Not a WASI one: its standard library would import a dozen interfaces.
@@ -91,7 +93,12 @@ fn finish(workspace: &Path, target_dir: &Path, name: &str) -> Result<Plugin, Bui
     let file = format!("system_log_collector_{}.wasm", name.replace('-', "_"));
     let module = read(&target_dir.join(TARGET).join("release").join(file))?;
     let manifest = read(&workspace.join(name).join("plugin.toml"))?;
-    let component = component::encode(name, &module, &manifest)?;
+    finished(name, &module, &manifest)
+}
+
+/// A component with its manifest, whatever language the module was written in.
+fn finished(name: &str, module: &[u8], manifest: &[u8]) -> Result<Plugin, BuildError> {
+    let component = component::encode(name, module, manifest)?;
     check_imports(name, &component)?;
     Ok(Plugin { name: name.to_owned(), component })
 }

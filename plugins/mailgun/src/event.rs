@@ -1,15 +1,14 @@
 //! One Mailgun event, wherever it came from.
 
 use serde_json::Value;
-use system_log_plugin::text::{address, collapse, cut};
+use system_log_plugin::text::{collapse, cut};
 use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer};
 
 use crate::failure;
+use crate::recipient::address;
 
-/// Longer delivery messages repeat themselves.
-const MAX_MESSAGE_BYTES: usize = 2_048;
-/// Real ids have 22 characters.
-const MAX_KEY_BYTES: usize = 512;
+/// Longer than any id, code or reason.
+const MAX_ATTRIBUTE_BYTES: usize = 1_024;
 
 /// Known, and not logged: engagement, storage, mailing lists, validations.
 const NOT_LOGGED: [&str; 7] = [
@@ -53,7 +52,7 @@ pub(crate) fn read(json: &Json) -> Verdict {
         event.kind = failure.kind.into();
         event.severity = failure.severity;
         event.attribute("provider_severity", failure.provider_severity);
-        event.attribute("reason", json.text("reason"));
+        event.attribute("reason", cut(&json.text("reason"), MAX_ATTRIBUTE_BYTES));
         event.attribute("failure_class", failure.class);
     }
     keep(&mut event, json);
@@ -71,8 +70,7 @@ fn time(json: &Json) -> Option<SourceTime> {
 /// The event's own recipient; never the `To` header where there is one, which names the list, not the person. Rejected
 /// messages have only the header.
 fn recipient(json: &Json) -> String {
-    let own = json.text("recipient");
-    if own.is_empty() { address(&json.text("message.headers.to")).to_owned() } else { address(&own).to_owned() }
+    address(&json.first_text(&["recipient", "message.headers.to"]))
 }
 
 fn keep(event: &mut Event, json: &Json) {
@@ -89,7 +87,7 @@ fn keep(event: &mut Event, json: &Json) {
         ("domain", json.at("domain.name").clone()),
     ] {
         if let Value::String(text) = value {
-            event.attribute(name, text);
+            event.attribute(name, cut(&text, MAX_ATTRIBUTE_BYTES));
         }
     }
     for (name, value) in [("attempt", status("attempt-no")), ("retry_seconds", status("retry-seconds"))] {
@@ -101,7 +99,13 @@ fn keep(event: &mut Event, json: &Json) {
         event.attribute("test", true);
     }
     if let Some(tags) = json.at("tags").as_array() {
-        let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).take(20).map(|tag| cut(tag, 128)).collect();
+        let tags: Vec<&str> = tags
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|tag| !tag.is_empty())
+            .take(20)
+            .map(|tag| cut(tag, 128))
+            .collect();
         event.attribute("tags", tags);
     }
 }
@@ -116,15 +120,15 @@ fn message(json: &Json, name: &str) -> String {
     }
     let texts =
         ["delivery-status.message", "delivery-status.description", "reject.reason", "reject.description"].map(|path| {
-            let text = json.text(path);
-            collapse(text.trim_start().strip_prefix("smtp; ").unwrap_or(&text))
+            let text = collapse(&json.text(path));
+            text.strip_prefix("smtp; ").map(str::to_owned).unwrap_or(text)
         });
     let text = texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    let message = match failure::code(json).filter(|code| *code != 0) {
+    match failure::code(json).filter(|code| *code != 0) {
+        Some(code) if text.is_empty() => code.to_string(),
         Some(code) if !begins_with_code(&text, code) => format!("{code} {text}"),
         _ => text,
-    };
-    cut(message.trim(), MAX_MESSAGE_BYTES).to_owned()
+    }
 }
 
 fn begins_with_code(text: &str, code: i64) -> bool {
@@ -134,10 +138,9 @@ fn begins_with_code(text: &str, code: i64) -> bool {
 /// An organisation the sender put into the message's variables, else the sending domain.
 fn org_hints(json: &Json) -> Vec<OrgHint> {
     let mut hints = Vec::new();
-    let variables = json.at("user-variables");
-    let org = ["org_id", "organization_id"].iter().find_map(|name| variables.get(name)).and_then(Value::as_str);
-    if let Some(org) = org.filter(|org| !org.is_empty()) {
-        hints.push(OrgHint::Org(org.to_owned()));
+    let org = json.first_text(&["user-variables.org_id", "user-variables.organization_id"]);
+    if !org.is_empty() {
+        hints.push(OrgHint::Org(org));
     }
     let domain = json.text("domain.name");
     if !domain.is_empty() {
@@ -150,7 +153,7 @@ fn org_hints(json: &Json) -> Vec<OrgHint> {
 fn key(json: &Json, event: &Event) -> String {
     let id = json.text("id");
     let micros = event.occurred_at.as_ref().and_then(|time| time.micros);
-    let key = if id.is_empty() {
+    if id.is_empty() {
         let time = event.occurred_at.as_ref().map_or("", |time| time.text.as_str());
         let message_id = json.text("message.headers.message-id");
         if time.is_empty() && message_id.is_empty() {
@@ -163,6 +166,5 @@ fn key(json: &Json, event: &Event) -> String {
     } else {
         let date = micros.map(system_log_plugin::time::date).unwrap_or_default();
         format!("mailgun:{date}:{id}")
-    };
-    cut(&key, MAX_KEY_BYTES).to_owned()
+    }
 }

@@ -11,10 +11,13 @@
 //! | 5 | permanent, anything else (no MX, no connection) | `email_failed`, error | undeliverable |
 
 use serde_json::Value;
-use system_log_plugin::{Json, integer};
+use system_log_plugin::{Json, integer, text};
 
 /// Codes of Mailgun's own: previously bounced, unsubscribed, complained, and poor list quality.
 const SUPPRESSED: [i64; 4] = [605, 606, 607, 625];
+
+/// The class of what the receiving server refused.
+pub(crate) const REJECTED_BY_RECEIVER: &str = "rejected_by_receiver";
 
 /// What a failure is called here.
 pub(crate) struct Failure {
@@ -27,8 +30,8 @@ pub(crate) struct Failure {
 /// The SMTP or Mailgun code, also when it is written as text.
 pub(crate) fn code(json: &Json) -> Option<i64> {
     let value = json.at("delivery-status").get("code").unwrap_or(&Value::Null);
-    // `5.1.1` is an enhanced code that old posts put here.
-    if value.as_str().is_some_and(|text| text.matches('.').count() > 1) {
+    // `5.1.1` is an enhanced code; `550 5.1.1` is both.
+    if value.as_str().and_then(text::leading_number).is_some_and(|number| number.matches('.').count() > 1) {
         return None;
     }
     integer(value)
@@ -65,7 +68,7 @@ pub(crate) fn judge(json: &Json) -> Failure {
     } else if reason == "old" {
         ("email_failed", "retries_exhausted")
     } else if delayed || hard || refused || blocked {
-        ("email_bounced", "rejected_by_receiver")
+        ("email_bounced", REJECTED_BY_RECEIVER)
     } else {
         ("email_failed", "undeliverable")
     };

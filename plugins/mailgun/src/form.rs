@@ -3,32 +3,48 @@
 use serde_json::{Map, Value, json};
 use system_log_plugin::{Json, Verdict};
 
-use crate::event;
+use crate::{event, failure};
 
 /// More fields than any post has; user variables are among them.
 const MAX_FIELDS: usize = 500;
 
 /// Reads a post. Of a field that occurs twice, signature fields count as last written and all others as first.
-pub(crate) fn read(payload: &[u8]) -> Verdict {
+pub(crate) fn read(pairs: impl Iterator<Item = (String, String)>) -> Verdict {
     let mut fields: Map<String, Value> = Map::new();
-    for pair in payload.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(MAX_FIELDS) {
-        let mut halves = pair.splitn(2, |b| *b == b'=');
-        let name = decode(halves.next().unwrap_or_default());
-        let value = decode(halves.next().unwrap_or_default());
+    for (name, value) in pairs.take(MAX_FIELDS) {
         let last_counts = ["timestamp", "token", "signature"].contains(&name.as_str());
         if last_counts || !fields.contains_key(&name) {
             fields.insert(name, Value::String(value));
         }
     }
     let form = Json::of(Value::Object(fields));
-    let name = form.text("event").to_ascii_lowercase();
+    let name = form.text("event").trim().to_ascii_lowercase();
     if name.is_empty() {
         return match form.text("sender").as_str() {
             "" => Verdict::missing("event"),
             _ => Verdict::Unknown("inbound message".into()),
         };
     }
-    event::read(&Json::of(translate(&form, &name)))
+    let verdict = event::read(&Json::of(translate(&form, &name)));
+    if name == "bounced" { bounced(verdict) } else { verdict }
+}
+
+/// The pairs of an urlencoded body.
+pub(crate) fn pairs(payload: &[u8]) -> impl Iterator<Item = (String, String)> {
+    payload.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |b| *b == b'=');
+        (decode(halves.next().unwrap_or_default()), decode(halves.next().unwrap_or_default()))
+    })
+}
+
+/// These posts tell a bounce themselves, whatever its code.
+fn bounced(verdict: Verdict) -> Verdict {
+    let Verdict::Emit(mut events) = verdict else { return verdict };
+    for event in &mut events {
+        event.kind = "email_bounced".into();
+        event.attribute("failure_class", failure::REJECTED_BY_RECEIVER);
+    }
+    Verdict::Emit(events)
 }
 
 fn translate(form: &Json, name: &str) -> Value {
@@ -37,9 +53,13 @@ fn translate(form: &Json, name: &str) -> Value {
         "dropped" => ("failed", "permanent", ""),
         other => (other, "", ""),
     };
+    let code = form.text("code");
+    // Some servers' `5.1.1` stands where the code would.
+    let enhanced = if code.matches('.').count() > 1 { code.trim() } else { "" };
     let headers = headers(&form.text("message-headers"));
-    let subject =
-        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("subject")).map(|(_, value)| value.as_str());
+    let header = |wanted: &str| {
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
+    };
     let reason = match form.text("reason").as_str() {
         "" => fallback.to_owned(),
         "hardfail" => "bounce".to_owned(),
@@ -48,7 +68,7 @@ fn translate(form: &Json, name: &str) -> Value {
     let token = form.text("token");
     json!({
         "event": name,
-        "severity": severity,
+        "severity": if severity.is_empty() { form.text("severity") } else { severity.to_owned() },
         "reason": reason,
         // A post has no id; its token is used once.
         "id": if token.is_empty() { String::new() } else { format!("tok:{token}") },
@@ -56,13 +76,15 @@ fn translate(form: &Json, name: &str) -> Value {
         "recipient": form.text("recipient"),
         "domain": {"name": form.text("domain")},
         "delivery-status": {
-            "code": form.text("code"),
+            "code": if enhanced.is_empty() { code.as_str() } else { "" },
+            "enhanced-code": enhanced,
             "message": form.first_text(&["error", "notification"]),
             "description": form.text("description"),
         },
         "message": {"headers": {
             "message-id": form.first_text(&["Message-Id", "message-id"]).trim_matches(['<', '>']),
-            "subject": subject.unwrap_or_default(),
+            "subject": header("subject").unwrap_or_default(),
+            "to": header("to").unwrap_or_default(),
         }},
         "user-variables": {"org_id": form.text("org_id")},
     })

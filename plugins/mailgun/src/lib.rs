@@ -6,6 +6,8 @@
 mod event;
 mod failure;
 mod form;
+mod multipart;
+mod recipient;
 
 use serde_json::Value;
 use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector};
@@ -13,8 +15,13 @@ use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector};
 /// One payload.
 #[must_use]
 pub fn collect(_: &Call, record: &Record) -> Outcome {
-    if record.content_type == "application/x-www-form-urlencoded" {
-        return Outcome::One(form::read(&record.payload));
+    match record.content_type.as_str() {
+        "application/x-www-form-urlencoded" => return Outcome::One(form::read(form::pairs(&record.payload))),
+        "multipart/form-data" => {
+            let fields = multipart::fields(&record.payload);
+            return Outcome::One(form::read(fields.into_iter()));
+        }
+        _ => {}
     }
     let json = match record.json() {
         Ok(json) => json,
@@ -25,6 +32,9 @@ pub fn collect(_: &Call, record: &Record) -> Outcome {
     }
     match json.at("items") {
         Value::Null => {}
+        Value::Array(items) if items.is_empty() => {
+            return Outcome::One(Verdict::not_logged("items: a page without events"));
+        }
         Value::Array(items) => {
             return Outcome::Page(items.iter().map(|item| event::read(&Json::of(item.clone()))).collect());
         }

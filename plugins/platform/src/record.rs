@@ -76,10 +76,9 @@ pub(crate) fn read(json: &Json) -> Verdict {
         Meaning::BeforeSignIn => event.attempted_email = json.text("email").trim().to_owned(),
         Meaning::Change(field) => {
             let (before, after) = (json.text("before"), json.text("after"));
-            if before.is_empty() && after.is_empty() {
-                return Verdict::missing("before and after");
-            }
-            event.change = Some(Change { field: field.to_owned(), before, after });
+            // That a role changed is worth knowing even from a sender who does not know the values.
+            let known = !before.is_empty() || !after.is_empty();
+            event.change = known.then(|| Change { field: field.to_owned(), before, after });
         }
         Meaning::SendFailure => {
             event.message = message(json, None);
@@ -103,7 +102,8 @@ fn common(json: &Json, name: &str) -> Event {
     if !org.is_empty() {
         event.org_hints.push(OrgHint::Org(org));
     }
-    let extras = json.fields().into_iter().flatten().filter(|(name, _)| !TAKEN.contains(&name.as_str()));
+    let extras =
+        json.fields().into_iter().flatten().filter(|(name, _)| !TAKEN.contains(&name.as_str()) && !is_body(name));
     for (name, value) in extras.take(MAX_EXTRAS) {
         match value {
             Value::String(text) => event.attribute(name, system_log_plugin::text::cut(text, MAX_EXTRA_BYTES)),
@@ -113,6 +113,13 @@ fn common(json: &Json, name: &str) -> Event {
         }
     }
     event
+}
+
+/// Raw requests and responses are never kept, under whatever name: `body`, `request_body`, `responseBody`, `raw_payload`, …
+fn is_body(name: &str) -> bool {
+    let start = name.rfind(|c: char| c.is_ascii_uppercase() || !c.is_ascii_alphanumeric()).unwrap_or(0);
+    let last = name[start..].trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase();
+    ["body", "payload", "html", "request", "response"].contains(&last.as_str())
 }
 
 /// The first that says something: message, name, reason; else what changed.

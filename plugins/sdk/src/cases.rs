@@ -1,14 +1,15 @@
 //! Case files: `cases/NAME.in` holds a payload, `cases/NAME.out` the outcome as JSON. `BLESS=1 cargo test` writes what the
 //! collector says now; read the difference before you commit it.
 //!
-//! The part before `.in` may name the media type: `bounce.form.in` is a form, `failed.xml.in` is XML; otherwise JSON.
+//! The part before `.in` may name the media type: `bounce.form.in` is a form, `post.multipart.in` a multipart one,
+//! `failed.xml.in` is XML; otherwise JSON.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, OrgHint, Outcome, Verdict};
+use crate::event::{Event, OrgHint, Outcome, Verdict, attributes_text};
 use crate::{Call, Record};
 
 /// When every case is received.
@@ -56,6 +57,7 @@ fn media_type(path: &Path) -> String {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     match name.rsplit('.').next() {
         Some("form") => "application/x-www-form-urlencoded",
+        Some("multipart") => "multipart/form-data",
         Some("xml") => "application/xml",
         _ => "application/json",
     }
@@ -94,7 +96,8 @@ fn event(event: &Event) -> Value {
         "change": event.change.as_ref().map(|c| json!({"field": c.field, "before": c.before, "after": c.after})),
         "webhook": event.webhook.as_ref().map(|w| json!({"url": w.url, "method": w.method, "http_status": w.http_status,
             "attempt": w.attempt, "latency_ms": w.latency_ms})),
-        "attributes": Value::Object(event.attributes.clone()),
+        // As the sandbox would send them.
+        "attributes": serde_json::from_str::<Value>(&attributes_text(event.attributes.clone())).unwrap_or_default(),
         "org_hints": event.org_hints.iter().map(org_hint).collect::<Vec<_>>(),
         "dedupe_key": event.dedupe_key,
     });
@@ -136,7 +139,7 @@ pub fn check_laws(folder: &Path, source: &str, collect: Collect) {
         }
     }
     for payload in payloads {
-        for kind in ["application/json", "application/x-www-form-urlencoded"] {
+        for kind in ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"] {
             let once = run(source, kind, payload.clone(), collect);
             assert_eq!(once, run(source, kind, payload.clone(), collect), "the same payload, another outcome");
             if let Outcome::One(Verdict::Emit(events)) = once {

@@ -70,11 +70,7 @@ fn verdict(verdict: crate::Verdict) -> types::Verdict {
 }
 
 fn event(event: crate::Event) -> types::Event {
-    let attributes = if event.attributes.is_empty() {
-        String::new()
-    } else {
-        serde_json::Value::Object(event.attributes).to_string()
-    };
+    let attributes = crate::event::attributes_text(event.attributes);
     types::Event {
         log: event.log.to_owned(),
         kind: event.kind,

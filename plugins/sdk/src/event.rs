@@ -59,6 +59,24 @@ impl Event {
     }
 }
 
+/// The contract's limit for all attributes of an event.
+const MAX_ATTRIBUTE_BYTES: usize = 16 * 1024;
+
+/// Attributes as the contract wants them: a JSON text, empty for none. A payload with too much to say loses its largest
+/// attribute rather than its event.
+pub(crate) fn attributes_text(mut attributes: Map<String, Value>) -> String {
+    while !attributes.is_empty() {
+        let text = serde_json::to_string(&attributes).unwrap_or_default();
+        if text.len() <= MAX_ATTRIBUTE_BYTES {
+            return text;
+        }
+        let largest = attributes.iter().max_by_key(|(name, value)| name.len() + value.to_string().len());
+        let Some(largest) = largest.map(|(name, _)| name.clone()) else { break };
+        attributes.remove(&largest);
+    }
+    String::new()
+}
+
 /// When the source says it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTime {
@@ -185,4 +203,26 @@ pub enum Outcome {
     One(Verdict),
     /// The payload was a page or batch: one verdict for each inner item, in order.
     Page(Vec<Verdict>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_attribute_goes_first() {
+        let mut event = Event::new("system", "login_failed");
+        event.attribute("ip", "203.0.113.9");
+        for name in ["a", "b", "c"] {
+            event.attribute(name, "\u{1}".repeat(1_000 * (1 + name.len())));
+        }
+        event.attribute("b", "\u{1}".repeat(1_000));
+        let text = attributes_text(event.attributes);
+        assert!(text.len() <= MAX_ATTRIBUTE_BYTES, "{}", text.len());
+        let kept: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
+        assert!(kept.contains_key("ip") && kept.contains_key("b"), "{:?}", kept.keys());
+        assert_eq!(attributes_text(Map::new()), "");
+        let huge = Map::from_iter([("x".repeat(20_000), Value::Null)]);
+        assert_eq!(attributes_text(huge), "", "a name can be too large, too");
+    }
 }

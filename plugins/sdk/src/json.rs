@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::event::{SourceTime, Verdict};
-use crate::{text, time};
+use crate::{deep, text, time};
 
 static NULL: Value = Value::Null;
 
@@ -13,15 +13,18 @@ static NULL: Value = Value::Null;
 pub struct Json(Value);
 
 impl Json {
-    /// Parses bytes; a byte-order mark is allowed. Of a key that occurs twice the last value counts.
+    /// Parses bytes; a byte-order mark is allowed. Of a key that occurs twice the last value counts. What is nested absurdly
+    /// deep reads as null.
     ///
     /// # Errors
     /// A rejection that says where and why.
     pub fn parse(bytes: &[u8]) -> Result<Self, Verdict> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        serde_json::from_slice(bytes)
-            .map(Self)
-            .map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
+        let parsed = serde_json::from_slice(bytes).or_else(|error| match deep::shallow(bytes) {
+            Some(shallow) => serde_json::from_slice(&shallow),
+            None => Err(error),
+        });
+        parsed.map(Self).map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
     }
 
     /// Wraps a value.

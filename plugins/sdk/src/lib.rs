@@ -29,6 +29,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cases;
+mod deep;
 mod event;
 mod json;
 pub mod text;

@@ -1,188 +1,214 @@
 //! Our own delivery record, and records of other dispatchers that say the same under other names.
 
-use serde_json::Value;
-use system_log_plugin::{Actor, Event, Json, OrgHint, SourceTime, Verdict, Webhook, integer, text, time};
+use serde_json::{Map, Value};
+use system_log_plugin::{Actor, Event, Json, OrgHint, Verdict, integer, scalar, text};
 
-/// Longer error texts are somebody's response body.
-const MAX_ERROR_BYTES: usize = 2_048;
+use crate::attempt::Attempt;
 
-/// What is known of one attempt, whoever reports it.
-#[derive(Debug, Default)]
-pub(crate) struct Attempt {
-    pub(crate) id: String,
-    pub(crate) url: String,
-    pub(crate) method: String,
-    /// 0 when there was no answer.
-    pub(crate) status: i32,
-    pub(crate) error: String,
-    pub(crate) event: String,
-    pub(crate) attempt: i32,
-    pub(crate) latency_ms: Option<i64>,
-    pub(crate) occurred_at: Option<SourceTime>,
-}
+/// Longer than any id or word of a dispatcher.
+const MAX_ATTRIBUTE_BYTES: usize = 1_024;
 
 /// States of a delivery that has not been attempted, or not finished.
-const UNFINISHED: [&str; 5] = ["pending", "sending", "canceled", "cancelled", "scheduled"];
+const UNFINISHED: [&str; 10] = [
+    "pending",
+    "sending",
+    "canceled",
+    "cancelled",
+    "scheduled",
+    "queued",
+    "waiting",
+    "processing",
+    "in_progress",
+    "discarded",
+];
+/// States that say no more than that it worked.
+const SUCCEEDED: [&str; 5] = ["success", "successful", "succeeded", "delivered", "ok"];
+/// States that say no more than that it did not.
+const FAILED: [&str; 5] = ["fail", "failed", "failure", "error", "retry"];
 
-/// Reads a delivery record.
+const URLS: [&str; 5] = ["url", "endpoint.url", "endpoint_url", "endpointUrl", "http_url"];
+const EVENTS: [&str; 6] = ["event", "webhook_event_type", "event_type", "eventType", "type", "topic"];
+const TIMES: [&str; 7] =
+    ["occurred_at", "started_at", "delivered_at", "timestamp", "created_at", "attempted_at", "webhook-timestamp"];
+const IDS: [&str; 6] = ["id", "attempt_id", "attemptId", "request_attempt_id", "delivery_id", "uid"];
+/// The message's id, which stays the same from attempt to attempt.
+const MESSAGE_IDS: [&str; 5] = ["message_id", "msg_id", "webhook_id", "webhook-id", "event_id"];
+
+/// Reads a delivery record, bare or as the `data` of a Standard Webhooks message.
 pub(crate) fn read(json: &Json) -> Verdict {
     if json.fields().is_none() {
         return Verdict::malformed("payload: a JSON object");
     }
-    let state = json.first_text(&["status_text", "statusText", "state"]).to_ascii_lowercase();
-    if UNFINISHED.contains(&state.as_str()) {
-        return Verdict::not_logged(format!("a delivery that is {state} has no result yet"));
+    if !json.first_text(&URLS).is_empty() {
+        return record(json);
     }
-    let url = json.first_text(&["url", "endpoint.url", "endpoint_url", "http_url"]);
+    let (name, data) = (json.text("type"), json.at("data"));
+    match data.as_object() {
+        Some(data) if !Json::of(Value::Object(data.clone())).first_text(&URLS).is_empty() => record(&open(json, data)),
+        // Well formed, but no delivery.
+        Some(_) if !name.is_empty() => Verdict::Unknown(name),
+        _ => record(json),
+    }
+}
+
+/// `{type, timestamp, data: {…the record…}}`: what the record does not say itself, the envelope does.
+fn open(envelope: &Json, data: &Map<String, Value>) -> Json {
+    let mut data = data.clone();
+    let inner = Json::of(Value::Object(data.clone()));
+    for (name, paths) in [("event", EVENTS.as_slice()), ("occurred_at", &TIMES), ("id", &IDS), ("org_id", &["org_id"])]
+    {
+        if inner.first(paths).is_null() {
+            data.insert(name.to_owned(), envelope.first(paths).clone());
+        }
+    }
+    Json::of(Value::Object(data))
+}
+
+fn record(json: &Json) -> Verdict {
+    let state = state(json);
+    let word = state.to_ascii_lowercase();
+    if UNFINISHED.contains(&word.as_str()) {
+        return Verdict::not_logged(format!("a delivery that is {word} has no result yet"));
+    }
+    let url = json.first_text(&URLS);
     if url.is_empty() {
         return Verdict::missing("url");
     }
     let status = match status(json) {
-        Ok(status) => status,
+        Ok(Some(status)) => status,
+        Ok(None) if SUCCEEDED.contains(&word.as_str()) => return Verdict::missing("http_status"),
+        Ok(None) => 0,
         Err(reject) => return reject,
     };
     let attempt = Attempt {
-        id: json.first_text(&["id", "attempt_id", "attemptId", "delivery_id", "guid", "uid"]),
+        id: String::new(),
         url,
+        endpoint: String::new(),
         method: json.first_text(&["method", "http_method", "request.method"]),
         status,
-        error: json.first_text(&["error", "error_message", "response_error_name"]),
-        event: json.first_text(&["event", "webhook_event_type", "event_type", "eventType", "type"]),
-        attempt: json
-            .first_integer(&["attempt", "attempt_no", "attempt_number", "attemptCount", "num_trials"])
-            .and_then(|n| i32::try_from(n).ok())
-            .unwrap_or_default(),
+        error: error(json, status, &state),
+        event: json.first_text(&EVENTS),
+        attempt: number(json),
         latency_ms: latency(json),
-        occurred_at: json.first_time(&["occurred_at", "started_at", "delivered_at", "timestamp", "created_at"]),
+        occurred_at: json.first_time(&TIMES),
     };
-    let mut event = attempt.event();
+    let id = key(json, attempt.attempt);
+    let mut event = Attempt { id, ..attempt }.event();
     event.actor = actor(json);
     let org = json.first_text(&["org_id", "organization_id", "organisation_id"]);
     if !org.is_empty() {
         event.org_hints.push(OrgHint::Org(org));
     }
-    for (name, paths) in [
-        ("message_id", ["message_id", "msg_id", "webhook_id"].as_slice()),
-        ("endpoint_id", &["endpoint_id", "endpoint.id"]),
-        ("max_attempts", &["max_attempts", "retry_limit"]),
-        ("next_attempt_at", &["next_attempt_at", "next_send_time"]),
-        ("final", &["final"]),
-        ("redelivery", &["redelivery"]),
-    ] {
-        let value = json.first(paths);
-        if !value.is_array() && !value.is_object() {
-            event.attribute(name, value.clone());
-        }
-    }
+    keep(&mut event, json);
     Verdict::Emit(vec![event])
 }
 
+fn keep(event: &mut Event, json: &Json) {
+    for (name, paths) in [
+        ("message_id", MESSAGE_IDS.as_slice()),
+        ("endpoint_id", &["endpoint_id", "endpointId", "endpoint.id"]),
+        ("delivery_id", &["guid"]),
+        ("action", &["action"]),
+        ("max_attempts", &["max_attempts", "retry_limit"]),
+        ("next_attempt_at", &["next_attempt_at", "next_send_time", "delay_until"]),
+        ("final", &["final"]),
+        ("redelivery", &["redelivery"]),
+    ] {
+        match json.first(paths) {
+            Value::String(written) => event.attribute(name, text::cut(written, MAX_ATTRIBUTE_BYTES)),
+            Value::Array(_) | Value::Object(_) => {}
+            plain => event.attribute(name, plain.clone()),
+        }
+    }
+}
+
+/// The dispatcher's word for how it went, where it has one. A number is a status, `true` and `false` say nothing new.
+fn state(json: &Json) -> String {
+    let named = json.first_text(&["status_text", "statusText", "state", "status.type"]);
+    match json.at("status") {
+        Value::String(word) if named.is_empty() && text::leading_number(word).is_none() => word.clone(),
+        _ => named,
+    }
+}
+
 /// The HTTP status under one of its names, as a number or as `503 Service Unavailable`; absent is no answer.
-fn status(json: &Json) -> Result<i32, Verdict> {
-    let paths = ["http_status", "status_code", "response_status_code", "responseStatusCode", "http_response_status"];
-    let value = json.first(&paths);
-    let value = if value.is_null() { json.at("status") } else { value };
+fn status(json: &Json) -> Result<Option<i32>, Verdict> {
+    let value = json.first(&[
+        "http_status",
+        "status_code",
+        "statusCode",
+        "response_status_code",
+        "responseStatusCode",
+        "http_response_status",
+        "http_code",
+    ]);
+    let value = match (value, json.at("status")) {
+        (Value::Null, written @ Value::Number(_)) => written,
+        (Value::Null, Value::String(written)) if text::leading_number(written).is_some() => json.at("status"),
+        (value, _) => value,
+    };
     match value {
-        Value::Null => return Ok(0),
-        Value::String(text) if text.is_empty() => return Ok(0),
+        Value::Null => return Ok(None),
+        Value::String(text) if text.is_empty() => return Ok(None),
         _ => {}
     }
     match integer(value).and_then(|n| i32::try_from(n).ok()).filter(|n| (0..1_000).contains(n)) {
-        Some(status) => Ok(status),
+        Some(status) => Ok(Some(status)),
         None => Err(Verdict::malformed("http_status: a number from 0 (no answer) to 999")),
     }
 }
 
-/// Milliseconds; what is called duration without a unit and has a fraction is seconds (GitHub).
+/// Why it failed. Without an answer the dispatcher's own word may be all there is: GitHub's "failed to connect".
+fn error(json: &Json, status: i32, state: &str) -> String {
+    let error = json.first_text(&["error", "error.message", "error_message", "response_error_name", "error.code"]);
+    let says_nothing = FAILED.contains(&state.to_ascii_lowercase().as_str());
+    if error.is_empty() && status == 0 && !says_nothing { state.to_owned() } else { error }
+}
+
+/// Which attempt it was; a count of retries is one less.
+fn number(json: &Json) -> i32 {
+    let attempt = json.first_integer(&["attempt", "attempt_no", "attempt_number", "attemptCount", "num_trials"]);
+    let attempt = attempt.or_else(|| json.first_integer(&["retry_count"]).map(|retries| retries.saturating_add(1)));
+    attempt.and_then(|n| i32::try_from(n).ok()).unwrap_or_default()
+}
+
+/// The attempt's own id. A message's id is the same for every attempt, so it needs the attempt's number beside it; GitHub's
+/// guid is the same for every redelivery, so it needs the time.
+fn key(json: &Json, attempt: i32) -> String {
+    let id = json.first_text(&IDS);
+    let message = if id.is_empty() { json.first_text(&MESSAGE_IDS) } else { id.clone() };
+    let guid = json.text("guid");
+    match attempt {
+        1.. if id.starts_with("msg_") || (id.is_empty() && !message.is_empty()) => format!("{message}:{attempt}"),
+        _ if id.is_empty() && !guid.is_empty() => format!("{guid}:{}", scalar(json.first(&TIMES))),
+        _ => id,
+    }
+}
+
+/// Milliseconds. What is called duration without a unit is seconds at GitHub, and wherever it has a fraction.
 fn latency(json: &Json) -> Option<i64> {
-    let millis = json.first_integer(&["duration_ms", "latency_ms", "elapsed_time_ms", "responseDurationMs"]);
-    let seconds = json.first(&["duration", "latency_seconds"]).as_f64();
-    #[expect(clippy::cast_possible_truncation, reason = "bounded by the filter below")]
-    let from_seconds = seconds.filter(|s| s.abs() < 1e9).map(|s| (s * 1_000.0).round() as i64);
-    millis.or(from_seconds).filter(|ms| *ms >= 0)
+    let number = |paths: &[&str]| match json.first(paths) {
+        Value::Number(number) => number.as_f64(),
+        Value::String(written) => text::leading_number(written)?.parse::<f64>().ok(),
+        _ => None,
+    };
+    let github = !json.first(&["delivered_at", "guid"]).is_null();
+    let whole = !github && json.at("duration").is_i64();
+    let millis = number(&["duration_ms", "latency_ms", "elapsed_time_ms", "responseDurationMs"])
+        .or_else(|| number(&["duration"]).filter(|_| whole))
+        .or_else(|| Some(number(&["duration", "latency_seconds"])? * 1_000.0))?;
+    #[expect(clippy::cast_possible_truncation, reason = "bounded: 2^53")]
+    (0.0..9e15).contains(&millis).then_some(millis.round() as i64)
 }
 
 fn actor(json: &Json) -> Option<Actor> {
-    let id = json.first_text(&["actor.id", "actor_id", "user_id"]);
-    let display_name = json.first_text(&["actor.name", "actor.display_name"]);
-    let email = json.text("actor.email");
     let kind = json.text("actor.kind").to_ascii_lowercase();
     let known = ["user", "bot", "service", "anonymous"].contains(&kind.as_str());
-    let kind = if known { kind } else { String::new() };
-    (!id.is_empty() || !display_name.is_empty() || !email.is_empty()).then_some(Actor { id, display_name, email, kind })
-}
-
-impl Attempt {
-    /// The row: 2xx is sent, everything else failed.
-    pub(crate) fn event(self) -> Event {
-        let sent = (200..300).contains(&self.status);
-        let kind = if sent { "webhook_sent" } else { "webhook_failed" };
-        let method = if self.method.is_empty() { "POST".to_owned() } else { self.method.to_ascii_uppercase() };
-        let error = text::cut(self.error.trim(), MAX_ERROR_BYTES);
-        let result = if self.status == 0 { "no answer".to_owned() } else { self.status.to_string() };
-        let colon = if error.is_empty() { "" } else { ": " };
-        let mut event = Event::new("system", kind);
-        event.message = format!("{method} {} -> {result}{colon}{error}", without_secrets(&self.url));
-        event.recipient = host(&self.url).to_owned();
-        event.subject = self.event;
-        event.occurred_at = self.occurred_at;
-        if !self.id.is_empty() {
-            event.dedupe_key = self.id;
-        }
-        event.webhook = Some(Webhook {
-            url: self.url,
-            method,
-            http_status: self.status,
-            attempt: self.attempt.max(0),
-            latency_ms: self.latency_ms,
-        });
-        event
-    }
-}
-
-/// The URL for the message: no query, no fragment, no userinfo.
-fn without_secrets(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = &url[..end];
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let path = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(path);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{authority}{path}")
-}
-
-/// The URL's host, without port and userinfo.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if let Some(end) = host.strip_prefix('[').and_then(|_| host.find(']')) {
-        return &host[..=end];
-    }
-    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host)
-}
-
-/// Milliseconds between two RFC 3339 texts.
-pub(crate) fn between(start: &str, end: &str) -> Option<i64> {
-    let (start, end) = (time::parse(start)?, time::parse(end)?);
-    (end >= start).then_some((end - start) / 1_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_message_shows_no_query_and_no_userinfo() {
-        assert_eq!(without_secrets("https://u:p@h.example:8443/a/b?token=x#f"), "https://h.example:8443/a/b");
-        assert_eq!(without_secrets("https://h.example?x=1"), "https://h.example");
-        assert_eq!(without_secrets("not a url"), "not a url");
-    }
-
-    #[test]
-    fn hosts() {
-        assert_eq!(host("https://u:p@h.example:8443/a"), "h.example");
-        assert_eq!(host("http://[2001:db8::1]:80/"), "[2001:db8::1]");
-        assert_eq!(host("https://bücher.example"), "bücher.example");
-    }
+    let actor = Actor {
+        id: json.first_text(&["actor.id", "actor_id", "user_id"]),
+        display_name: json.first_text(&["actor.name", "actor.display_name"]),
+        email: json.text("actor.email"),
+        kind: if known { kind } else { String::new() },
+    };
+    (actor != Actor::default()).then_some(actor)
 }

@@ -3,10 +3,12 @@
 use serde_json::Value;
 use system_log_plugin::{Event, Json, Outcome, Verdict};
 
-use crate::delivery::{Attempt, between};
+use crate::attempt::{Attempt, between};
 
 /// An attempt's state when it was called off, is waiting or is under way.
-const UNFINISHED: [(i64, &str); 3] = [(1, "pending"), (3, "being sent"), (4, "canceled")];
+const UNFINISHED: [(i64, &str); 3] = [(1, "pending"), (3, "sending"), (4, "canceled")];
+/// An attempt's state when it failed.
+const FAILED: i64 = 2;
 
 /// Reads one of Svix' shapes; `None` when it is none.
 pub(crate) fn read(json: &Json) -> Option<Outcome> {
@@ -17,7 +19,7 @@ pub(crate) fn read(json: &Json) -> Option<Outcome> {
             let Some(items) = json.at("data").as_array() else {
                 return Some(Outcome::One(Verdict::malformed("data: a list of attempts")));
             };
-            Some(Outcome::Page(items.iter().map(|item| attempt(&Json::of(item.clone()))).collect()))
+            Some(crate::page(items, attempt))
         }
         "message.attempt.failing" | "message.attempt.exhausted" | "message.attempt.recovered" => {
             Some(Outcome::One(attempt_event(kind, json)))
@@ -28,32 +30,37 @@ pub(crate) fn read(json: &Json) -> Option<Outcome> {
         | "endpoint.deleted"
         | "endpoint.enabled"
         | "background_task.finished" => Some(Outcome::One(Verdict::not_logged(format!("{kind} is no delivery")))),
-        // A standalone attempt has Svix' own spelling of the status.
-        _ if !json.at("responseStatusCode").is_null() && !json.at("msgId").is_null() => {
-            Some(Outcome::One(attempt(json)))
-        }
         _ => None,
     }
 }
 
+/// Whether this is a single attempt: it has Svix' own spelling of ids and status.
+pub(crate) fn is_attempt(json: &Json) -> bool {
+    !json.first(&["responseStatusCode", "statusText", "attemptId"]).is_null()
+        && !json.first(&["msgId", "endpointId"]).is_null()
+}
+
 /// One attempt of the log, or a `MessageAttemptOut`.
-fn attempt(json: &Json) -> Verdict {
+pub(crate) fn attempt(json: &Json) -> Verdict {
     if json.fields().is_none() {
         return Verdict::malformed("an attempt: a JSON object");
     }
     let state = json.first_integer(&["status"]);
-    if let Some((_, state)) = UNFINISHED.iter().find(|(code, _)| Some(*code) == state) {
+    let word = json.text("statusText");
+    if let Some((_, state)) = UNFINISHED.iter().find(|(code, name)| Some(*code) == state || *name == word) {
         return Verdict::not_logged(format!("an attempt that is {state} has no result yet"));
     }
-    let Some(status) = json.first_integer(&["responseStatusCode"]).and_then(|n| i32::try_from(n).ok()) else {
-        return Verdict::missing("responseStatusCode");
+    let told = json.first_integer(&["responseStatusCode"]);
+    let status = match (told, state) {
+        (Some(status), _) => status,
+        (None, Some(FAILED)) => 0,
+        (None, _) => return Verdict::missing("responseStatusCode"),
     };
-    if !(0..1_000).contains(&status) {
+    let Some(status) = i32::try_from(status).ok().filter(|status| (0..1_000).contains(status)) else {
         return Verdict::malformed("responseStatusCode: a number from 0 (no answer) to 999");
-    }
+    };
     // The log of attempts names the endpoint by id only.
-    let url = json.first_text(&["url", "endpointUrl"]);
-    let endpoint = json.text("endpointId");
+    let (url, endpoint) = (json.first_text(&["url", "endpointUrl"]), json.text("endpointId"));
     if url.is_empty() && endpoint.is_empty() {
         return Verdict::missing("url");
     }
@@ -63,11 +70,12 @@ fn attempt(json: &Json) -> Verdict {
         .filter(|ms| *ms >= 0);
     let attempt = Attempt {
         id: json.first_text(&["attemptId", "id"]),
-        url: if url.is_empty() { endpoint } else { url },
+        url,
+        endpoint,
         method: String::new(),
         status,
         // With status 0 this is the error's text; otherwise it is the customer's answer, which is never kept.
-        error: if status == 0 { json.text("response") } else { String::new() },
+        error: if told == Some(0) { json.text("response") } else { String::new() },
         event: json.first_text(&["eventType", "msg.eventType"]),
         attempt: json.first_integer(&["attemptCount"]).and_then(|n| i32::try_from(n).ok()).unwrap_or_default(),
         latency_ms,
@@ -81,13 +89,16 @@ fn attempt(json: &Json) -> Verdict {
 /// An operational event about a message that keeps failing, failed for good, or got through after all.
 fn attempt_event(kind: &str, json: &Json) -> Verdict {
     let data = Json::of(json.at("data").clone());
-    let Some(status) = data.first_integer(&["lastAttempt.responseStatusCode"]).and_then(|n| i32::try_from(n).ok())
-    else {
+    let Some(status) = data.first_integer(&["lastAttempt.responseStatusCode"]) else {
         return Verdict::missing("data.lastAttempt.responseStatusCode");
+    };
+    let Some(status) = i32::try_from(status).ok().filter(|status| (0..1_000).contains(status)) else {
+        return Verdict::malformed("data.lastAttempt.responseStatusCode: a number from 0 (no answer) to 999");
     };
     let attempt = Attempt {
         id: data.text("lastAttempt.id"),
-        url: data.first_text(&["lastAttempt.url", "endpointUrl", "endpointId", "sourceId"]),
+        url: data.first_text(&["lastAttempt.url", "endpointUrl"]),
+        endpoint: data.first_text(&["endpointId", "sourceId"]),
         status,
         event: data.first_text(&["eventType", "msgEventType"]),
         occurred_at: data.first_time(&["lastAttempt.timestamp"]),
@@ -110,7 +121,7 @@ fn endpoint_disabled(json: &Json) -> Verdict {
     let since = data.text("failSince");
     let reason = if since.is_empty() { String::new() } else { format!(" after failures since {since}") };
     let mut event = Event::new("system", "webhook_failed");
-    event.message = format!("endpoint {endpoint} disabled{reason}");
+    event.message = format!("endpoint disabled{reason}");
     event.subject = "endpoint.disabled".into();
     event.occurred_at = data.first_time(&["timestamp"]);
     event.attribute("provider_event", "endpoint.disabled");

@@ -19,8 +19,11 @@ fn cases(plugin: &str) -> Vec<Case> {
     assert!(!paths.is_empty());
     let case = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
-        let form = name.ends_with(".form.in");
-        let content_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+        let content_type = match name.trim_end_matches(".in").rsplit('.').next() {
+            Some("form") => "application/x-www-form-urlencoded",
+            Some("multipart") => "multipart/form-data",
+            _ => "application/json",
+        };
         Case {
             record: Submission { content_type: content_type.into(), ..record(std::fs::read(path).unwrap()) },
             out: serde_json::from_slice(&std::fs::read(path.with_extension("out")).unwrap()).unwrap(),
@@ -113,6 +116,38 @@ async fn a_batch_says_what_its_records_say_one_by_one() {
         for (case, in_batch) in cases.into_iter().zip(batch) {
             let alone = host.collect(plugin, NOW, vec![case.record]).await.unwrap();
             assert_eq!(alone, [in_batch], "{}", case.name);
+        }
+    }
+}
+
+/// The examples for authors are admitted like anybody's plugins, and say in the sandbox what their case files say.
+#[tokio::test]
+async fn the_examples_say_what_their_case_files_say() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins");
+    let out = Path::new(env!("OUT_DIR")).join("examples");
+    let mut examples =
+        vec![("auth0", "auth0", system_log_plugin_build::build(&workspace, &out, &["auth0"]).unwrap().remove(0))];
+    let missing = system_log_plugin_build::missing_for_c();
+    if missing.is_empty() {
+        let folder = "examples/c-heartbeat";
+        examples.push((
+            folder,
+            "heartbeat",
+            system_log_plugin_build::build_c(&workspace.join(folder), &out.join("c")).unwrap(),
+        ));
+    } else {
+        assert!(std::env::var_os("CI").is_none(), "the example in C needs: {}", missing.join("; "));
+        println!("the example in C is left out; to build it: {}", missing.join("; "));
+    }
+    for (folder, source, plugin) in examples {
+        let options = HostOptions { threads: 1, ..HostOptions::default() };
+        let host = Host::with_plugins(options, vec![(plugin.name, plugin.component)]).unwrap();
+        let cases = cases(folder);
+        let records = cases.iter().map(|case| case.record.clone()).collect();
+        let outcomes = host.collect(source, NOW, records).await.unwrap();
+        assert_eq!(outcomes.len(), cases.len());
+        for (case, outcome) in cases.into_iter().zip(&outcomes) {
+            assert_eq!(render(outcome), comparable(case.out), "{}", case.name);
         }
     }
 }
