@@ -19,8 +19,11 @@ fn cases(plugin: &str) -> Vec<Case> {
     assert!(!paths.is_empty());
     let case = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
-        let form = name.ends_with(".form.in");
-        let content_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+        let content_type = match name.trim_end_matches(".in").rsplit('.').next() {
+            Some("form") => "application/x-www-form-urlencoded",
+            Some("xml") => "application/xml",
+            _ => "application/json",
+        };
         Case {
             record: Submission { content_type: content_type.into(), ..record(std::fs::read(path).unwrap()) },
             out: serde_json::from_slice(&std::fs::read(path.with_extension("out")).unwrap()).unwrap(),
@@ -94,7 +97,7 @@ fn comparable(mut out: Value) -> Value {
 #[tokio::test]
 async fn the_sandbox_says_what_the_case_files_say() {
     let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform"] {
+    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
         let cases = cases(plugin);
         let outcomes = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         assert_eq!(outcomes.len(), cases.len());
@@ -107,7 +110,7 @@ async fn the_sandbox_says_what_the_case_files_say() {
 #[tokio::test]
 async fn a_batch_says_what_its_records_say_one_by_one() {
     let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform"] {
+    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
         let cases = cases(plugin);
         let batch = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         for (case, in_batch) in cases.into_iter().zip(batch) {
