@@ -8,6 +8,7 @@ use system_log_plugin::{Call, Event, OrgHint, Outcome, Record, Verdict};
 use super::collect;
 
 const FAILED: &str = include_str!("../cases/blacklightcms--failed_payment_notification.xml.in");
+const UPDATED: &str = include_str!("../cases/blacklightcms--updated_subscription_notification.xml.in");
 const JSON: &str = r#"{"id":"ra93x2i8g69t","object_type":"payment","site_id":"qc326l1hl8k9","event_type":"failed",
     "event_time":"2026-11-22T00:17:45Z","uuid":"63abcf806e29cbfb3ec9c84e658777be"}"#;
 
@@ -71,9 +72,21 @@ fn every_encoding_gives_the_same_event() {
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for payload in [[b"\xff\xfe".to_vec(), little.clone()].concat(), little, [b"\xfe\xff".to_vec(), big].concat()] {
-        let outcome = run("recurly", "text/xml", payload, collect);
-        assert_eq!(outcome, Outcome::One(Verdict::Emit(vec![utf8.clone()])));
+        for media_type in ["text/xml", "application/json"] {
+            let outcome = run("recurly", media_type, payload.clone(), collect);
+            assert_eq!(outcome, Outcome::One(Verdict::Emit(vec![utf8.clone()])));
+        }
     }
+}
+
+#[test]
+fn what_stands_around_a_document_makes_no_other_key() {
+    let bare = UPDATED.trim();
+    let key = event("{}", None, bare).dedupe_key;
+    for (before, after) in [(" \r\n", "\n"), ("\u{feff}", ""), ("\n\u{feff}\n", "\n\n"), ("", "\u{feff}")] {
+        assert_eq!(event("{}", None, &format!("{before}{bare}{after}")).dedupe_key, key, "{before:?} {after:?}");
+    }
+    assert_ne!(event("{}", None, &bare.replace("Subscription One", "Subscription Two")).dedupe_key, key);
 }
 
 #[test]
@@ -118,7 +131,11 @@ fn the_largest_event_is_within_the_hosts_limits() {
     let event = event("{}", Some(&"\u{7}\"".repeat(5_000)), &large);
     let attributes = serde_json::Value::Object(event.attributes.clone()).to_string();
     assert!(attributes.len() <= 16 * 1024, "{}", attributes.len());
-    assert!(event.attributes.len() > 15 && event.org_hints.len() <= 16);
+    assert!(event.attributes.len() > 15);
+    let ids: String = (0..1_000).map(|i| format!("<subscription_id>s{i}</subscription_id>")).collect();
+    let event = self::event("{}", None, &FAILED.replace("<transaction>", &format!("<transaction>{ids}")));
+    assert_eq!(event.org_hints.len(), 10, "account, eight subscriptions, transaction; the host takes 16");
+    assert_eq!(event.attributes["subscription_ids"].as_array().unwrap().len(), 8);
 }
 
 #[test]
