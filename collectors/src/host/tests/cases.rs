@@ -22,6 +22,7 @@ fn cases(plugin: &str) -> Vec<Case> {
         let content_type = match name.trim_end_matches(".in").rsplit('.').next() {
             Some("form") => "application/x-www-form-urlencoded",
             Some("multipart") => "multipart/form-data",
+            Some("xml") => "application/xml",
             _ => "application/json",
         };
         Case {
@@ -97,7 +98,7 @@ fn comparable(mut out: Value) -> Value {
 #[tokio::test]
 async fn the_sandbox_says_what_the_case_files_say() {
     let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform"] {
+    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
         let cases = cases(plugin);
         let outcomes = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         assert_eq!(outcomes.len(), cases.len());
@@ -110,7 +111,7 @@ async fn the_sandbox_says_what_the_case_files_say() {
 #[tokio::test]
 async fn a_batch_says_what_its_records_say_one_by_one() {
     let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform"] {
+    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
         let cases = cases(plugin);
         let batch = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         for (case, in_batch) in cases.into_iter().zip(batch) {
