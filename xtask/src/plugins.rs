@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::process::Failure;
 
 /// Every built-in collector.
-const NAMES: [&str; 3] = ["webhook", "mailgun", "platform"];
+const NAMES: [&str; 4] = ["webhook", "mailgun", "platform", "ai"];
 
 pub(crate) fn run(out: &Path) -> Result<(), Failure> {
     let out = crate::root().join(out);
