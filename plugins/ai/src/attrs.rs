@@ -9,7 +9,7 @@ use system_log_plugin::{Json, Verdict, scalar};
 use crate::doc::count;
 
 /// Beginnings of names that are worth a look.
-const BEGINNINGS: [&str; 19] = [
+const BEGINNINGS: [&str; 17] = [
     "gen_ai.",
     "mcp.",
     "llm.",
@@ -25,8 +25,6 @@ const BEGINNINGS: [&str; 19] = [
     "rpc.",
     "service.",
     "deployment.",
-    "session.",
-    "client.",
     "operation.",
     "embedding.model_name",
 ];

@@ -139,9 +139,10 @@ fn provider(json: &Json, spelling: Option<Spelling>) -> String {
     }
 }
 
-/// OpenRouter tells what it charges; for a key of the customer's own that is its fee, and the provider charges the rest.
+/// Perplexity tells the parts of a cost and their sum. OpenRouter tells what it charges; for a key of the customer's own that is its fee, and the provider charges the rest.
 fn told_cost(doc: &Doc) -> Result<Option<i64>, Verdict> {
-    let told = doc.cost(&["usage.cost"])?;
+    let path = if doc.json().at("usage.cost").is_object() { "usage.cost.total_cost" } else { "usage.cost" };
+    let told = doc.cost(&[path])?;
     let upstream = match doc.json().at("usage.is_byok") {
         Value::Bool(true) => doc.cost(&["usage.cost_details.upstream_inference_cost"])?,
         _ => None,

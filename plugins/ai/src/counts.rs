@@ -37,6 +37,18 @@ impl Counts {
         self.prompt.unwrap_or(0) + self.completion.unwrap_or(0)
     }
 
+    /// Where the total shows that the caches were counted beside the prompt, they become part of it.
+    pub(crate) fn with_caches_beside(mut self) -> Self {
+        let caches = self.cached + self.cache_write;
+        if let Some(prompt) = self.prompt
+            && caches > 0
+            && self.total == Some(self.sum() + caches)
+        {
+            self.prompt = Some(prompt + caches);
+        }
+        self
+    }
+
     /// The total as the source tells it, else the sum.
     pub(crate) fn all(&self) -> i64 {
         self.total.unwrap_or_else(|| self.sum())

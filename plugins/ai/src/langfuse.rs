@@ -57,19 +57,14 @@ fn counts(usage: &Json) -> Result<Counts, Verdict> {
         }
         Ok(None)
     };
-    let input = read(&["input", "prompt_tokens", "input_tokens"])?;
-    let completion = read(&["output", "completion_tokens", "output_tokens"])?;
-    let total = read(&["total", "total_tokens"])?;
-    let cached = read(&["cache_read_input_tokens", "input_cached_tokens"])?.unwrap_or(0);
-    let cache_write = read(&["cache_creation_input_tokens", "input_cache_creation"])?.unwrap_or(0);
-    let beside = input.is_some_and(|input| total == Some(input + cached + cache_write + completion.unwrap_or(0)));
     Ok(Counts {
-        prompt: input.map(|input| if beside { input + cached + cache_write } else { input }),
-        completion,
-        total,
-        cached,
-        cache_write,
+        prompt: read(&["input", "prompt_tokens", "input_tokens"])?,
+        completion: read(&["output", "completion_tokens", "output_tokens"])?,
+        total: read(&["total", "total_tokens"])?,
+        cached: read(&["cache_read_input_tokens", "input_cached_tokens"])?.unwrap_or(0),
+        cache_write: read(&["cache_creation_input_tokens", "input_cache_creation"])?.unwrap_or(0),
         reasoning: read(&["output_reasoning_tokens", "reasoning_tokens"])?.unwrap_or(0),
         ..Counts::default()
-    })
+    }
+    .with_caches_beside())
 }

@@ -153,6 +153,7 @@ fn otlp_time(json: &Json) -> Option<SourceTime> {
     Some(SourceTime { micros, text: system_log_plugin::text::cut(&text, 128).to_owned() })
 }
 
+/// The caches are part of the input by the conventions; some instruments pass on what Anthropic counts.
 fn counts(attrs: &Attrs) -> Result<Counts, Verdict> {
     let or_zero = |names: &[&str]| attrs.count(names).map(|count| count.unwrap_or(0));
     Ok(Counts {
@@ -187,7 +188,8 @@ fn counts(attrs: &Attrs) -> Result<Counts, Verdict> {
             "llm.token_count.completion_details.reasoning",
         ])?,
         ..Counts::default()
-    })
+    }
+    .with_caches_beside())
 }
 
 /// By the operation's name; the oldest names had none.

@@ -37,6 +37,9 @@ pub(crate) fn read(json: &Json, prices: &Prices) -> Option<Outcome> {
     if !found && !json.first(&["resourceMetrics", "resource_metrics"]).is_null() {
         return Some(Outcome::One(Verdict::not_logged("resourceMetrics: sums over many requests are no events")));
     }
+    if found && verdicts.is_empty() {
+        return Some(Outcome::One(Verdict::not_logged("an empty page")));
+    }
     found.then_some(Outcome::Page(verdicts))
 }
 

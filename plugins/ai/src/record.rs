@@ -72,6 +72,7 @@ fn response(doc: &Doc) -> Option<Doc> {
         Value::Array(items) => Doc::of(stream::merge(items)),
         _ => doc.part("response"),
     };
+    let inner = if stream::part(&inner) == Some(Part::Response) { inner.part("response") } else { inner };
     let wrapped = inner.has("status_code") && inner.json().at("body").is_object();
     Some(if wrapped { inner.part("body") } else { inner })
 }

@@ -63,7 +63,8 @@ impl Request {
         let mut event = Event::new("ai_usage", self.kind.name());
         event.severity = if self.failed { "error" } else { "" };
         let cost = self.cost(prices);
-        if self.counts.total.is_some_and(|total| total != self.counts.sum()) {
+        let split = self.counts.prompt.is_some() || self.counts.completion.is_some();
+        if split && self.counts.total.is_some_and(|total| total != self.counts.sum()) {
             self.attributes.set("total_mismatch", true);
         }
         match &cost {
