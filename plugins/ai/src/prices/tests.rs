@@ -65,6 +65,7 @@ fn the_whole_request_moves_to_a_tier_above_its_mark() {
     costs("claude-sonnet-4-5", cached, 60_006_000);
     costs("three tiers", counts(100, 0), 100_000);
     costs("three tiers", counts(101, 0), 202_000);
+    costs("three tiers", counts(1_001, 0), 4_004_000);
     costs("three tiers", Counts { cached: 1_001, ..counts(1_001, 0) }, 3_003_000);
     costs("three tiers", Counts { cached: 101, ..counts(101, 0) }, 202_000);
 }

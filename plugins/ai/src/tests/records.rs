@@ -36,6 +36,35 @@ fn each_kind_is_what_the_record_says_word_for_word() {
 }
 
 #[test]
+fn a_record_without_a_kind_is_what_its_answer_is() {
+    let answer = json!({"object": "chat.completion", "usage": {"prompt_tokens": 1, "completion_tokens": 2}});
+    assert_eq!(event(json!({"kind": null, "response": answer}))["kind"], "ai_chat");
+    assert_eq!(event(json!({"kind": null, "response": {"embeddings": []}}))["kind"], "ai_embedding");
+    assert_eq!(event(json!({"kind": null}))["kind"], "ai_chat", "it has prompt and completion");
+    assert_eq!(
+        event(json!({"kind": null, "prompt_tokens": null, "completion_tokens": null, "total_tokens": null}))["kind"],
+        "ai_request"
+    );
+}
+
+#[test]
+fn counts_beside_an_answer_win_over_those_in_it() {
+    let usage = json!({"prompt_tokens": 7, "completion_tokens": 8, "total_tokens": 15,
+        "prompt_tokens_details": {"cached_tokens": 5}});
+    let ours = event(json!({"response": {"usage": usage}}))["ai"].clone();
+    assert_eq!(
+        (&ours["prompt_tokens"], &ours["completion_tokens"], &ours["total_tokens"]),
+        (&json!(100), &json!(20), &json!(120))
+    );
+    assert_eq!(ours["cached_tokens"], 5, "what only the answer tells is taken from it");
+    let without_total = event(json!({"total_tokens": null, "response": {"usage": usage}}))["ai"].clone();
+    assert_eq!(without_total["total_tokens"], 120, "not the answer's");
+    let none =
+        json!({"prompt_tokens": null, "completion_tokens": null, "total_tokens": null, "response": {"usage": usage}});
+    assert_eq!(event(none)["ai"]["total_tokens"], 15);
+}
+
+#[test]
 fn a_failure_is_an_error_and_says_why() {
     for (changes, error) in [
         (json!({"success": false, "error": " rate limit "}), " rate limit "),
