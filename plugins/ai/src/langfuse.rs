@@ -19,7 +19,8 @@ pub(crate) fn read(signal: &Signal<'_>, prices: &Prices) -> Verdict {
     request(signal).map_or_else(|verdict| verdict, |request| request.into_verdict(prices))
 }
 
-fn request(signal: &Signal<'_>) -> Result<Request, Verdict> {
+/// The request an observation tells of.
+pub(crate) fn request(signal: &Signal<'_>) -> Result<Request, Verdict> {
     let attrs = &signal.attrs;
     let observation = attrs.text(&["langfuse.observation.type"]);
     let kind = match observation.to_ascii_lowercase().as_str() {

@@ -29,7 +29,8 @@ pub(crate) fn read(doc: &Doc, prices: &Prices) -> Verdict {
     request(doc).map_or_else(|reject| reject, |request| request.into_verdict(prices))
 }
 
-fn request(doc: &Doc) -> Result<Request, Verdict> {
+/// The request a payload tells of.
+pub(crate) fn request(doc: &Doc) -> Result<Request, Verdict> {
     let json = doc.json();
     let metadata = doc.part("metadata");
     let call = doc.text("call_type")?;

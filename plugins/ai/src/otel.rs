@@ -28,7 +28,9 @@ pub(crate) fn attrs(json: &Json) -> Option<Attrs> {
     let inner = json.at("attributes");
     let attrs = if !inner.is_null() {
         Attrs::read(inner)
-    } else if json.at("kind").is_null() && json.at("response").is_null() {
+    } else if json.fields().is_some_and(|fields| fields.keys().any(|name| name.starts_with("gen_ai.")))
+        || (json.at("kind").is_null() && json.at("response").is_null())
+    {
         Attrs::read(json.value())
     } else {
         return None;
@@ -44,8 +46,18 @@ fn relevant(attrs: &Attrs) -> bool {
 
 /// Reads a record whose attributes are given.
 pub(crate) fn read(doc: &Doc, attrs: Attrs, prices: &Prices) -> Verdict {
-    let resource = Attrs::read(doc.json().at("resource.attributes"));
-    signal(&Signal { json: doc.json(), attrs, resource }, prices)
+    signal(&alone(doc, attrs), prices)
+}
+
+/// A record outside a page.
+fn alone(doc: &Doc, attrs: Attrs) -> Signal<'_> {
+    Signal { json: doc.json(), attrs, resource: Attrs::read(doc.json().at("resource.attributes")) }
+}
+
+/// The request such a record tells of.
+pub(crate) fn told(doc: &Doc, attrs: Attrs) -> Result<Request, Verdict> {
+    let signal = alone(doc, attrs);
+    if langfuse::is(&signal.attrs) { langfuse::request(&signal) } else { request(&signal) }
 }
 
 /// Reads a span or log record.
@@ -76,7 +88,8 @@ fn request(signal: &Signal<'_>) -> Result<Request, Verdict> {
         request.key = key(&provider, &id);
     }
     request.kind = kind;
-    request.operation = first([operation, attrs.text(&["mcp.method.name"])]);
+    let ours = if Kind::named(&signal.json.text("kind")).is_some() { signal.json.text("kind") } else { String::new() };
+    request.operation = first([operation, attrs.text(&["mcp.method.name"]), ours]);
     request.models = vec![
         attrs.text(&["gen_ai.response.model", "llm.response.model"]),
         attrs.text(&["gen_ai.request.model", "llm.request.model", "llm.model_name", "embedding.model_name"]),
@@ -90,7 +103,8 @@ fn request(signal: &Signal<'_>) -> Result<Request, Verdict> {
         "operation.cost",
         "llm.cost.total",
     ]);
-    request.told_cost = Doc::of(json!({ "gen_ai_usage_cost": told })).cost(&["gen_ai_usage_cost"])?;
+    let told = json!({ "cost_usd": signal.json.at("cost_usd"), "gen_ai_usage_cost": told });
+    request.told_cost = Doc::of(told).cost(&["cost_usd", "gen_ai_usage_cost"])?;
     request.sums_others = matches!(request.operation.as_str(), "invoke_agent" | "create_agent" | "invoke_workflow");
     request.failed = failed;
     request.error = error;
@@ -208,6 +222,10 @@ fn kind(signal: &Signal<'_>, operation: &str, counts: &Counts) -> Result<Kind, V
             Err(Verdict::not_logged(format!("{method} is not a tool's call")))
         };
     }
+    // A record of ours with such attributes says what it is.
+    if let Some(kind) = Kind::named(&json.text("kind")) {
+        return Ok(kind);
+    }
     Ok(match operation.to_ascii_lowercase().as_str() {
         "chat" | "text_completion" | "completion" | "generate_content" | "llm" => Kind::Chat,
         "embeddings" | "embedding" => Kind::Embedding,
@@ -226,8 +244,11 @@ pub(crate) fn failure(signal: &Signal<'_>) -> (bool, String) {
     let Signal { json, attrs, .. } = signal;
     let code = json.first_text(&["status.code", "status.status_code"]);
     let kind = attrs.text(&["error.type"]);
-    let failed = ["2", "STATUS_CODE_ERROR", "ERROR"].contains(&code.as_str()) || !kind.is_empty();
+    let failed = ["2", "STATUS_CODE_ERROR", "ERROR"].contains(&code.as_str())
+        || !kind.is_empty()
+        || json.at("success") == &Value::Bool(false);
     let text = first([
+        json.first_text(&["error.message", "error"]),
         json.first_text(&["status.message", "status.description"]),
         attrs.text(&["error.message", "exception.message", "gen_ai.error.message"]),
         kind,

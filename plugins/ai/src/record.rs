@@ -10,6 +10,7 @@ use crate::doc::Doc;
 use crate::prices::Prices;
 use crate::request::{Kind, Request, actor, first, key, org};
 use crate::stream::{self, Part};
+use crate::{litellm, otel};
 
 /// What a sender may add, by the names it is known under.
 const EXTRAS: [(&str, &[&str]); 12] = [
@@ -48,7 +49,10 @@ fn try_read(doc: &Doc, prices: &Prices) -> Result<Verdict, Verdict> {
         return Ok(Verdict::not_logged(format!("{asked} is not a tool's call")));
     }
     let response = response(doc);
-    let body = body::read(response.as_ref().unwrap_or(doc))?;
+    let body = match &response {
+        None => body::read(doc)?,
+        Some(inner) => foreign(inner).unwrap_or_else(|| body::read(inner))?,
+    };
     own(doc, response.is_some(), body).map(|request| request.into_verdict(prices))
 }
 
@@ -77,6 +81,25 @@ fn response(doc: &Doc) -> Option<Doc> {
     Some(if wrapped { inner.part("body") } else { inner })
 }
 
+/// A gateway's or an instrument's report where the provider's answer should be.
+fn foreign(inner: &Doc) -> Option<Result<Body, Verdict>> {
+    let request =
+        if litellm::is(inner.json()) { litellm::request(inner) } else { otel::told(inner, otel::attrs(inner.json())?) };
+    Some(request.map(|request| Body {
+        kind: Some(request.kind),
+        model: first(request.models),
+        provider: request.provider,
+        occurred_at: request.occurred_at,
+        counts: request.counts,
+        told_cost: request.told_cost,
+        latency_ms: request.latency_ms,
+        failed: request.failed,
+        error: request.error,
+        attributes: request.attributes,
+        ..Body::default()
+    }))
+}
+
 /// A record of ours.
 fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
     let json = doc.json();
@@ -89,13 +112,7 @@ fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
         None => body.failed || !error.is_empty() || status(json).is_some_and(|status| status >= 400),
     };
     let mut request = Request {
-        kind: match kind.as_str() {
-            "chat" => Kind::Chat,
-            "mcp_tool_call" => Kind::ToolCall,
-            "embedding" => Kind::Embedding,
-            "" => body.kind.unwrap_or_default(),
-            _ => Kind::Other,
-        },
+        kind: if kind.is_empty() { body.kind } else { Kind::named(&kind) }.unwrap_or_default(),
         occurred_at: json.first_time(&["occurred_at", "timestamp", "created_at"]).or(body.occurred_at),
         operation: first([json.text("operation"), kind]),
         models: vec![doc.text("model")?, body.model.clone()],
@@ -114,7 +131,7 @@ fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
     if responds {
         counts_of_record(doc, &mut request)?;
         request.attributes.set("response_id", body.id.as_str());
-        if request.models[0] != body.model {
+        if !request.models[0].is_empty() && request.models[0] != body.model {
             request.attributes.set("response_model", body.model);
         }
     }

@@ -23,6 +23,16 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The kinds our own record has a word for.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        match word {
+            "chat" => Some(Self::Chat),
+            "mcp_tool_call" => Some(Self::ToolCall),
+            "embedding" => Some(Self::Embedding),
+            _ => None,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Chat => "ai_chat",
