@@ -3,7 +3,7 @@
 //! Every provider's file has a `read` that knows its own spelling and what it includes; [`read`] finds out whose it is.
 
 use serde_json::Value;
-use system_log_plugin::{Json, Verdict};
+use system_log_plugin::Verdict;
 
 use crate::doc::{Doc, count};
 use crate::{anthropic, bedrock, cohere, gemini, openai};
@@ -57,15 +57,21 @@ impl Counts {
 
 /// A provider's usage object.
 pub(crate) struct Usage<'a> {
-    json: &'a Json,
+    value: &'a Value,
     path: String,
+}
+
+/// The value at a dotted path; the empty path is the value itself.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    let mut names = path.split('.').filter(|name| !name.is_empty());
+    names.try_fold(value, |value, name| value.get(name)).unwrap_or(&Value::Null)
 }
 
 impl Usage<'_> {
     /// A count at the first of some paths that has one.
     pub(crate) fn first(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
         for path in paths {
-            if let Some(count) = count(self.json.at(path), &format!("{}{path}", self.path))? {
+            if let Some(count) = count(at(self.value, path), &format!("{}{path}", self.path))? {
                 return Ok(Some(count));
             }
         }
@@ -91,7 +97,7 @@ impl Usage<'_> {
     /// The sum of a count over the items of a list; absent when no item has it.
     pub(crate) fn each(&self, list: &str, name: &str) -> Result<Option<i64>, Verdict> {
         let mut sum = None;
-        for item in self.json.at(list).as_array().into_iter().flatten() {
+        for item in at(self.value, list).as_array().into_iter().flatten() {
             let told = count(item.get(name).unwrap_or(&Value::Null), &format!("{}{list}.{name}", self.path))?;
             if let Some(told) = told {
                 sum = Some(sum.unwrap_or(0_i64).saturating_add(told));
@@ -104,7 +110,7 @@ impl Usage<'_> {
     pub(crate) fn modality(&self, modality: &str, lists: &[&str]) -> Result<i64, Verdict> {
         let mut sum = 0_i64;
         for list in lists {
-            for item in self.json.at(list).as_array().into_iter().flatten() {
+            for item in at(self.value, list).as_array().into_iter().flatten() {
                 let name = item.get("modality").and_then(Value::as_str).unwrap_or_default();
                 if name.eq_ignore_ascii_case(modality) {
                     let tokens = item.get("tokenCount").or_else(|| item.get("token_count")).unwrap_or(&Value::Null);
@@ -118,7 +124,7 @@ impl Usage<'_> {
 
     /// Whether something besides null stands at one of some paths.
     pub(crate) fn has(&self, paths: &[&str]) -> bool {
-        !self.json.first(paths).is_null()
+        paths.iter().any(|path| !at(self.value, path).is_null())
     }
 }
 
@@ -154,12 +160,12 @@ pub(crate) enum Spelling {
 /// The counts of a body and whose spelling they have; `None` when it has no usage.
 pub(crate) fn read(body: &Doc) -> Result<Option<(Spelling, Counts)>, Verdict> {
     for place in PLACES {
-        let json = if place.is_empty() { body.json().clone() } else { Json::of(body.json().at(place).clone()) };
-        if json.fields().is_none() {
+        let value = at(body.json().value(), place);
+        if !value.is_object() {
             continue;
         }
         let dot = if place.is_empty() { "" } else { "." };
-        let usage = Usage { json: &json, path: body.path(&format!("{place}{dot}")) };
+        let usage = Usage { value, path: body.path(&format!("{place}{dot}")) };
         if let Some(spelling) = spelling(&usage) {
             let counts = match spelling {
                 Spelling::OpenAi | Spelling::Plain => openai::counts(&usage)?,

@@ -125,7 +125,9 @@ pub(crate) fn envelope(signal: &Signal<'_>) -> Request {
             _ => String::new(),
         },
         occurred_at: json.first_time(&["occurred_at", "start_time", "timestamp"]).or_else(|| otlp_time(json)),
-        latency_ms: Doc::of(json.value().clone()).millis(&["latency_ms"], 0).or_else(|| between(start?, end?)),
+        latency_ms: Doc::of(json!({ "latency_ms": json.at("latency_ms") }))
+            .millis(&["latency_ms"], 0)
+            .or_else(|| between(start?, end?)),
         actor: actor(&Json::of(json!({"actor": json.at("actor"), "actor_id": json.at("actor_id")}))),
         org_hints: org(json, &["org_id"]),
         ..Request::default()
