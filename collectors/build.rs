@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// Folders of `plugins/` whose plugins the binary carries, in the order an operator sees them.
-const EMBEDDED: [&str; 4] = ["webhook", "mailgun", "platform", "recurly"];
+const EMBEDDED: [&str; 5] = ["webhook", "mailgun", "platform", "recurly", "ai"];
 
 fn main() -> ExitCode {
     match build() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::process::Failure;
 
 /// Every built-in collector.
-const NAMES: [&str; 4] = ["webhook", "mailgun", "platform", "recurly"];
+const NAMES: [&str; 5] = ["webhook", "mailgun", "platform", "recurly", "ai"];
 /// Those that are not built in: examples for authors.
 const EXAMPLES: [&str; 1] = ["auth0"];
 /// An example in C, built where its compiler is.

@@ -100,7 +100,7 @@ fn every_declared_kind_is_in_the_catalogue() {
     let collectors = host.collectors();
     assert_eq!(
         collectors.iter().map(|info| info.name.as_str()).collect::<Vec<_>>(),
-        ["webhook", "mailgun", "platform", "recurly"]
+        ["webhook", "mailgun", "platform", "recurly", "ai"]
     );
     for info in collectors {
         assert_eq!((info.state, info.error.as_ref(), info.digest.len()), (CollectorState::Active, None, 64));

@@ -2,14 +2,15 @@
 //! collector says now; read the difference before you commit it.
 //!
 //! The part before `.in` may name the media type: `bounce.form.in` is a form, `post.multipart.in` a multipart one,
-//! `failed.xml.in` is XML; otherwise JSON.
+//! `failed.xml.in` is XML; otherwise JSON. A `cases/config.json` is the plugin's configuration in all of them; without it there
+//! is none.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, OrgHint, Outcome, Verdict, attributes_text};
+use crate::event::{AiUsage, Event, OrgHint, Outcome, Verdict, attributes_text};
 use crate::{Call, Record};
 
 /// When every case is received.
@@ -24,6 +25,7 @@ pub type Collect = fn(&Call, &Record) -> Outcome;
 /// When an outcome differs from its file, a case has no `.out`, or there are no cases: the message names the file.
 pub fn check(folder: &Path, source: &str, collect: Collect) {
     let bless = std::env::var_os("BLESS").is_some();
+    let config = config(folder);
     let mut seen = 0;
     let mut wrong = Vec::new();
     let mut files: Vec<_> = fs::read_dir(folder).expect("the folder of cases").filter_map(Result::ok).collect();
@@ -34,7 +36,7 @@ pub fn check(folder: &Path, source: &str, collect: Collect) {
         }
         seen += 1;
         let payload = fs::read(&path).expect("a case");
-        let outcome = run(source, &media_type(&path), payload, collect);
+        let outcome = run_with(&config, source, &media_type(&path), payload, collect);
         let text = format!("{:#}\n", render(&outcome));
         let out = path.with_extension("out");
         if bless {
@@ -47,10 +49,20 @@ pub fn check(folder: &Path, source: &str, collect: Collect) {
     assert!(wrong.is_empty(), "{} of {seen} cases differ (BLESS=1 accepts them):\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// One payload through a collector.
+/// One payload through a collector that has no configuration.
 pub fn run(source: &str, content_type: &str, payload: Vec<u8>, collect: Collect) -> Outcome {
-    let call = Call { source: source.to_owned(), config: "{}".into(), received_at: RECEIVED_AT };
+    run_with("{}", source, content_type, payload, collect)
+}
+
+/// One payload through a collector that is configured: the configuration is a JSON object.
+pub fn run_with(config: &str, source: &str, content_type: &str, payload: Vec<u8>, collect: Collect) -> Outcome {
+    let call = Call { source: source.to_owned(), config: config.to_owned(), received_at: RECEIVED_AT };
     collect(&call, &Record { payload, content_type: content_type.to_owned(), headers: Vec::new() })
+}
+
+/// The configuration of a folder's cases.
+fn config(folder: &Path) -> String {
+    fs::read_to_string(folder.join("config.json")).unwrap_or_else(|_| "{}".into())
 }
 
 fn media_type(path: &Path) -> String {
@@ -96,6 +108,7 @@ fn event(event: &Event) -> Value {
         "change": event.change.as_ref().map(|c| json!({"field": c.field, "before": c.before, "after": c.after})),
         "webhook": event.webhook.as_ref().map(|w| json!({"url": w.url, "method": w.method, "http_status": w.http_status,
             "attempt": w.attempt, "latency_ms": w.latency_ms})),
+        "ai": event.ai.as_ref().map(ai),
         // As the sandbox would send them.
         "attributes": serde_json::from_str::<Value>(&attributes_text(event.attributes.clone())).unwrap_or_default(),
         "org_hints": event.org_hints.iter().map(org_hint).collect::<Vec<_>>(),
@@ -107,6 +120,14 @@ fn event(event: &Event) -> Value {
         });
     }
     all
+}
+
+/// An unknown cost or latency is null, so that it cannot be mistaken for 0.
+fn ai(ai: &AiUsage) -> Value {
+    json!({"model": ai.model, "provider": ai.provider, "operation": ai.operation, "prompt_tokens": ai.prompt_tokens,
+        "completion_tokens": ai.completion_tokens, "total_tokens": ai.total_tokens, "cached_tokens": ai.cached_tokens,
+        "cache_write_tokens": ai.cache_write_tokens, "reasoning_tokens": ai.reasoning_tokens,
+        "cost_nano_usd": ai.cost_nano_usd, "latency_ms": ai.latency_ms, "success": ai.success, "error": ai.error})
 }
 
 fn org_hint(hint: &OrgHint) -> Value {
@@ -122,6 +143,7 @@ fn org_hint(hint: &OrgHint) -> Value {
 /// # Panics
 /// When the collector does.
 pub fn check_laws(folder: &Path, source: &str, collect: Collect) {
+    let config = config(folder);
     let mut payloads: Vec<Vec<u8>> =
         vec![Vec::new(), b"null".to_vec(), b"[]".to_vec(), b"{}".to_vec(), b"\"\"".to_vec()];
     payloads.push(vec![0xff; 64]);
@@ -140,8 +162,9 @@ pub fn check_laws(folder: &Path, source: &str, collect: Collect) {
     }
     for payload in payloads {
         for kind in ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"] {
-            let once = run(source, kind, payload.clone(), collect);
-            assert_eq!(once, run(source, kind, payload.clone(), collect), "the same payload, another outcome");
+            let once = run_with(&config, source, kind, payload.clone(), collect);
+            let again = run_with(&config, source, kind, payload.clone(), collect);
+            assert_eq!(once, again, "the same payload, another outcome");
             if let Outcome::One(Verdict::Emit(events)) = once {
                 assert!(!events.is_empty(), "an empty emit");
             }

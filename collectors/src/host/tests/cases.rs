@@ -1,5 +1,7 @@
 //! The built-in plugins' own cases through the sandbox: it says what the native functions say, in whatever batch.
 
+use std::path::PathBuf;
+
 use serde_json::Map;
 use system_log_model::Severity;
 
@@ -11,8 +13,25 @@ struct Case {
     out: Value,
 }
 
+/// The plugins whose cases are run.
+const PLUGINS: [&str; 5] = ["webhook", "mailgun", "platform", "recurly", "ai"];
+
+fn folder(plugin: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins").join(plugin).join("cases")
+}
+
+/// A host with the configuration that each plugin's cases have.
+fn configured() -> Host {
+    let config = |plugin: &str| {
+        let text = std::fs::read(folder(plugin).join("config.json")).ok()?;
+        Some((plugin.to_owned(), serde_json::from_slice(&text).unwrap()))
+    };
+    let config = PLUGINS.into_iter().filter_map(config).collect();
+    Host::new(HostOptions { threads: 1, config, ..HostOptions::default() }).unwrap()
+}
+
 fn cases(plugin: &str) -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins").join(plugin).join("cases");
+    let folder = folder(plugin);
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "in"));
     paths.sort();
@@ -97,8 +116,8 @@ fn comparable(mut out: Value) -> Value {
 /// proves: S8
 #[tokio::test]
 async fn the_sandbox_says_what_the_case_files_say() {
-    let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
+    let host = configured();
+    for plugin in PLUGINS {
         let cases = cases(plugin);
         let outcomes = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         assert_eq!(outcomes.len(), cases.len());
@@ -110,8 +129,8 @@ async fn the_sandbox_says_what_the_case_files_say() {
 
 #[tokio::test]
 async fn a_batch_says_what_its_records_say_one_by_one() {
-    let host = built_in();
-    for plugin in ["webhook", "mailgun", "platform", "recurly"] {
+    let host = configured();
+    for plugin in PLUGINS {
         let cases = cases(plugin);
         let batch = host.collect(plugin, NOW, cases.iter().map(|case| case.record.clone()).collect()).await.unwrap();
         for (case, in_batch) in cases.into_iter().zip(batch) {

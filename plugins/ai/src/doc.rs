@@ -1,0 +1,178 @@
+//! A payload, or a part of one: its values, and how its numbers were written.
+//!
+//! A JSON number becomes a double when it has a fraction. For a cost that is one rounding too many, so its text is looked
+//! up in the payload.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use system_log_plugin::{Json, Verdict, scalar};
+
+use crate::decimal::Decimal;
+
+/// Counts beyond this are not exact in JSON, and nobody's tokens.
+const MAX_COUNT: i64 = 1 << 53;
+
+/// A JSON value and where it stands in the payload.
+#[derive(Debug, Clone)]
+pub(crate) struct Doc {
+    json: Json,
+    payload: Rc<str>,
+    /// Dotted path within the payload, ending with a dot unless empty.
+    prefix: String,
+}
+
+impl Doc {
+    /// Parses a payload; a byte-order mark is allowed.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Verdict> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let json = Json::parse(bytes)?;
+        let payload = std::str::from_utf8(bytes).map_err(|_| Verdict::malformed("payload: not JSON: not UTF-8"))?;
+        Ok(Self { json, payload: payload.into(), prefix: String::new() })
+    }
+
+    /// A value that was not written so in the payload.
+    pub(crate) fn of(value: Value) -> Self {
+        Self { json: Json::of(value), payload: "".into(), prefix: String::new() }
+    }
+
+    /// The items of a list.
+    pub(crate) fn items(&self) -> Vec<Self> {
+        let raw: Vec<&RawValue> = serde_json::from_str(&self.payload).unwrap_or_default();
+        let values = self.json.value().as_array().into_iter().flatten();
+        let raw = raw.into_iter().map(|raw| Rc::from(raw.get())).chain(std::iter::repeat(Rc::from("")));
+        values
+            .zip(raw)
+            .map(|(value, payload)| Self { json: Json::of(value.clone()), payload, prefix: String::new() })
+            .collect()
+    }
+
+    /// The part at a field's name; text that holds JSON is read.
+    pub(crate) fn part(&self, name: &str) -> Self {
+        match self.json.at(name) {
+            Value::String(text) => match Self::parse(text.as_bytes()) {
+                Ok(inner) if inner.json.value().is_object() || inner.json.value().is_array() => inner,
+                // An answer in plain words is nobody's business.
+                _ => Self::of(Value::Null),
+            },
+            value => Self {
+                json: Json::of(value.clone()),
+                payload: self.payload.clone(),
+                prefix: format!("{}{name}.", self.prefix),
+            },
+        }
+    }
+
+    /// The values.
+    pub(crate) const fn json(&self) -> &Json {
+        &self.json
+    }
+
+    /// Whether something besides null stands at a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        !self.json.at(path).is_null()
+    }
+
+    /// A path as the sender knows it.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// A scalar as it was written; empty for anything else.
+    pub(crate) fn written(&self, path: &str) -> String {
+        match self.json.at(path) {
+            value @ Value::Number(_) => raw(&self.payload, &self.path(path)).unwrap_or_else(|| scalar(value)),
+            value => scalar(value),
+        }
+    }
+
+    /// A text; the rule is broken by lists and objects.
+    pub(crate) fn text(&self, path: &str) -> Result<String, Verdict> {
+        match self.json.at(path) {
+            Value::Array(_) | Value::Object(_) => Err(Verdict::malformed(format!("{}: a text", self.path(path)))),
+            value => Ok(scalar(value)),
+        }
+    }
+
+    /// A count at the first of some paths that has one.
+    pub(crate) fn count(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
+        for path in paths {
+            if let Some(count) = count(self.json.at(path), &self.path(path))? {
+                return Ok(Some(count));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An amount of USD at the first of some paths that has one, in 10⁻⁹ USD.
+    pub(crate) fn cost(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
+        for path in paths {
+            match self.json.at(path) {
+                Value::Null => {}
+                Value::String(text) if text.trim().is_empty() => {}
+                Value::Number(_) | Value::String(_) => {
+                    let amount = Decimal::parse(&self.written(path)).filter(|amount| !amount.is_negative());
+                    let nanos = amount.and_then(|amount| amount.shifted(9));
+                    return nanos.map(Some).ok_or_else(|| self.not_usd(path));
+                }
+                _ => return Err(self.not_usd(path)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn not_usd(&self, path: &str) -> Verdict {
+        Verdict::malformed(format!("{}: a decimal number of USD, from 0 to 9 billion", self.path(path)))
+    }
+
+    /// A span of time at the first of some paths, in milliseconds; the unit is 10^`places` milliseconds. What is negative or
+    /// no number is not known.
+    pub(crate) fn millis(&self, paths: &[&str], places: i32) -> Option<i64> {
+        let written = paths.iter().map(|path| self.written(path)).find(|text| !text.is_empty())?;
+        Decimal::parse(&written)?.shifted(places).filter(|millis| *millis >= 0)
+    }
+}
+
+/// A value as a count; absent, null and empty text are none.
+pub(crate) fn count(value: &Value, field: &str) -> Result<Option<i64>, Verdict> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) if text.trim().is_empty() => return Ok(None),
+        Value::Number(_) | Value::String(_) => scalar(value),
+        _ => String::new(),
+    };
+    let number = Decimal::parse(&text).and_then(|number| number.whole());
+    match number.filter(|number| (0..=MAX_COUNT).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Verdict::malformed(format!("{field}: a whole number of tokens, from 0 to 2^53"))),
+    }
+}
+
+/// The text of a number in a payload.
+fn raw(payload: &str, path: &str) -> Option<String> {
+    let mut at = payload;
+    for name in path.split('.') {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(at).ok()?;
+        at = fields.get(name)?.get();
+    }
+    Some(at.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_read_as_it_was_written() {
+        let doc = Doc::parse(
+            br#"{"cost": 12345678.123456789, "response": {"usage": {"cost": 0.00000000050000000000000000001}}}"#,
+        );
+        let doc = doc.unwrap_or_else(|reject| panic!("{reject:?}"));
+        assert_eq!(doc.cost(&["cost"]), Ok(Some(12_345_678_123_456_789)), "a double says …790");
+        assert_eq!(doc.part("response").cost(&["x", "usage.cost"]), Ok(Some(1)), "a double is a tie");
+        let page = Doc::parse(br#"[{}, {"cost": 12345678.123456789}]"#).unwrap_or_else(|reject| panic!("{reject:?}"));
+        assert_eq!(page.items()[1].cost(&["cost"]), Ok(Some(12_345_678_123_456_789)));
+    }
+}
