@@ -1,4 +1,4 @@
-//! What must last and is not an event: members, bindings, dead letters and keys, in one small store. The log is the truth;
+//! What must last and is not an event: members, bindings, dead letters, keys of both kinds and marks, in one small store. The log is the truth;
 //! this is what is left of it when its files are gone. The same change applied twice is the same state.
 
 use std::ops::ControlFlow;
@@ -6,18 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use system_log_model::{Binding, DeadLetter, Member, OrgId, Timestamp};
+use system_log_model::{ApiKey, Binding, DeadLetter, Member, OrgId, Timestamp};
 
 use crate::day::DayError;
 use crate::dedupe::{KeyHash, Remembered};
 use crate::directory::Directory;
 use crate::engine::{Engine, SledEngine, Write};
-use crate::entry::Change;
+use crate::entry::{Change, Mark};
 
 const MEMBER: u8 = b'm';
 const BINDING: u8 = b'b';
 const LETTER: u8 = b'l';
 const KEY: u8 = b'd';
+const API_KEY: u8 = b'k';
+const MARK: u8 = b'o';
 /// Keys removed in one write, so that a sweep needs little memory.
 const SWEEP_BATCH: usize = 10_000;
 
@@ -57,6 +59,17 @@ fn dedupe_key(hash: &KeyHash) -> Vec<u8> {
     key
 }
 
+fn mark_key(mark: &Mark) -> Vec<u8> {
+    let mut key = vec![MARK];
+    key.extend_from_slice(mark);
+    key
+}
+
+/// When a stored mark may go; none for bytes that are no mark's.
+fn mark_until(value: &[u8]) -> Option<Timestamp> {
+    Some(Timestamp::from_micros(i64::from_be_bytes(value.try_into().ok()?)))
+}
+
 impl Meta {
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, DayError> {
         Ok(Self(RwLock::new(Some(Arc::new(SledEngine::open(directory, cache)?)))))
@@ -84,6 +97,24 @@ impl Meta {
             directory.apply(&Change::UpsertBinding(binding));
         }
         Ok(directory)
+    }
+
+    /// Every API key.
+    pub(crate) fn api_keys(&self) -> Result<Vec<ApiKey>, DayError> {
+        let engine = self.engine()?;
+        engine.scan(&[API_KEY], None).map(|found| Ok(rmp_serde::from_slice(&found?.1)?)).collect()
+    }
+
+    /// Every mark that is still needed.
+    pub(crate) fn marks(&self, now: Timestamp) -> Result<Vec<(Mark, Timestamp)>, DayError> {
+        let engine = self.engine()?;
+        let mut marks = Vec::new();
+        for found in engine.scan(&[MARK], None) {
+            let (key, value) = found?;
+            let mark = key.get(1..).and_then(|mark| Mark::try_from(mark).ok());
+            marks.extend(mark.zip(mark_until(&value)).filter(|(_, until)| *until >= now));
+        }
+        Ok(marks)
     }
 
     /// Takes changes and keys over, in order, all or none; synced when it returns.
@@ -132,13 +163,14 @@ impl Meta {
         Ok(())
     }
 
-    /// Removes keys that are free again and letters older than `cutoff`; how many of each.
+    /// Removes keys that are free again and letters older than `cutoff`; how many of each. Marks that may go, go too.
     pub(crate) fn sweep(&self, now: Timestamp, cutoff: Timestamp) -> Result<(usize, usize), DayError> {
         let expired = |value: &[u8]| Remembered::decode(value).is_none_or(|remembered| remembered.is_expired(now));
         let keys = self.remove_where(KEY, expired)?;
         let old =
             |value: &[u8]| rmp_serde::from_slice::<DeadLetter>(value).is_ok_and(|letter| letter.received_at < cutoff);
         let letters = self.remove_where(LETTER, old)?;
+        self.remove_where(MARK, |value| mark_until(value).is_none_or(|until| until < now))?;
         Ok((keys, letters))
     }
 
@@ -192,6 +224,8 @@ fn write_of(engine: &dyn Engine, change: &Change, before: &[Write]) -> Result<Op
         }
         Change::PutDeadLetter(letter) => Some((letter_key(&letter.id), Some(rmp_serde::to_vec(letter)?))),
         Change::DeleteDeadLetter { id } => Some((letter_key(id), None)),
+        Change::PutApiKey(api_key) => Some((key(API_KEY, &[&api_key.id]), Some(rmp_serde::to_vec(api_key)?))),
+        Change::TakeDelivery { mark, until } => Some((mark_key(mark), Some(until.micros().to_be_bytes().to_vec()))),
     })
 }
 

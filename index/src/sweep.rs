@@ -31,5 +31,6 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
     let swept = shared.meta.sweep(now, cutoff);
     let (keys, dead_letters) = swept.map_err(MaintainError::Meta)?;
+    shared.marks.prune(now);
     Ok(SweepReport { days: days.iter().map(ToString::to_string).collect(), keys, dead_letters })
 }

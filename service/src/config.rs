@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::auth::token::{AUDIENCE, MIN_SECRET_BYTES};
+use crate::hooks::Hook;
+use crate::hooks::config::{HookSection, hooks};
 
 /// Everything a server needs to be built.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct Config {
     pub issuer: Option<Issuer>,
     /// Handed to the plugins by name.
     pub collectors: BTreeMap<String, serde_json::Value>,
+    /// Receivers of providers' webhooks.
+    pub hooks: Vec<Hook>,
 }
 
 /// An issuer whose tokens are signed with a shared secret.
@@ -51,6 +55,7 @@ impl std::fmt::Debug for Issuer {
 struct File {
     auth: AuthSection,
     collectors: CollectorsSection,
+    hooks: Vec<HookSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,6 +116,7 @@ impl Config {
             }
         }
         let issuer = file.auth.issuer(&mut wrong);
+        let hooks = hooks(file.hooks, &mut wrong);
         if issuer.is_none() && !flags.dev && wrong.is_empty() {
             wrong.push("[auth]: issuer and hs256_secret are needed without --dev, or nobody could sign in".into());
         }
@@ -122,6 +128,7 @@ impl Config {
                 dev: flags.dev,
                 issuer,
                 collectors: file.collectors.config,
+                hooks,
             }),
             _ => Err(ConfigError(wrong)),
         }
@@ -158,7 +165,7 @@ impl AuthSection {
 }
 
 /// A secret by reference: `env:NAME` or `file:PATH`, never the secret itself.
-fn secret_of(key: &str, reference: &str, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
+pub(crate) fn secret_of(key: &str, reference: &str, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     let secret = match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map(String::into_bytes).map_err(|_| format!("{name} is not set")),
         Some(("file", path)) => fs::read(path).map_err(|error| format!("{path}: {error}")),

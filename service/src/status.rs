@@ -38,6 +38,15 @@ impl Refusal {
         refusal
     }
 
+    /// The same with one mistake more.
+    #[must_use]
+    pub fn and(mut self, field: &str, rule: impl Into<String>) -> Self {
+        let rule = rule.into();
+        self.message = format!("{}; {field}: {rule}", self.message);
+        self.violations.push((field.to_owned(), rule));
+        self
+    }
+
     /// Several mistakes at once; the first decides the reason.
     #[must_use]
     pub fn violations(violations: &[Violation]) -> Self {

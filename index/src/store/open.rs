@@ -10,6 +10,7 @@ use crossbeam_channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Doors, Handle};
+use crate::api_keys::ApiKeys;
 use crate::apply;
 use crate::checkpoint::Checkpoint;
 use crate::days::{self, Days};
@@ -20,6 +21,7 @@ use crate::letters::PendingLetters;
 use crate::log::segment::{self, Sink};
 use crate::log::writer::{OpenSink, Writer};
 use crate::log::{record, recovery};
+use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::meta::Meta;
 use crate::options::StoreOptions;
@@ -85,6 +87,8 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
     let meta = directory.join("meta");
     let meta = Meta::open(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
     let names = meta.directory().map_err(OpenError::Meta)?;
+    let api_keys = ApiKeys::of(meta.api_keys().map_err(OpenError::Meta)?);
+    let marks = Marks::of(meta.marks(clock.now()).map_err(OpenError::Meta)?);
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
     Ok(Shared {
         directory,
@@ -94,6 +98,8 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         names: RwLock::new(names),
         letters: PendingLetters::default(),
         keys: PendingKeys::default(),
+        api_keys,
+        marks,
         meta,
         days,
         checkpoint,
