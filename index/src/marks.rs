@@ -72,7 +72,8 @@ impl Marks {
         {
             let inner = self.inner.read();
             match inner.until.get(mark) {
-                Some(_) => return MarkState::Taken,
+                Some(until) if *until >= now => return MarkState::Taken,
+                Some(_) => return MarkState::Fresh,
                 None if inner.until.len() < self.room => return MarkState::Fresh,
                 None if now.micros().saturating_sub(inner.pruned.micros()) < PRUNE_EVERY_MICROS => {
                     return MarkState::Full;
@@ -114,6 +115,7 @@ mod tests {
         assert_eq!(marks.state(&[3; 16], at(minute)), MarkState::Full, "both are needed still");
         assert_eq!(marks.state(&[3; 16], at(minute + 1)), MarkState::Full, "not looked through at every question");
         assert_eq!(marks.state(&[3; 16], at(2 * minute)), MarkState::Fresh);
-        assert_eq!(marks.state(&[2; 16], at(2 * minute)), MarkState::Taken);
+        assert_eq!(marks.state(&[2; 16], at(3 * minute)), MarkState::Taken);
+        assert_eq!(marks.state(&[2; 16], at(3 * minute + 1)), MarkState::Fresh, "whether it is swept yet or not");
     }
 }

@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod layer;
 pub mod policy;
+pub mod rate;
 pub mod token;
 
 use std::sync::Arc;

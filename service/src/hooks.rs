@@ -46,13 +46,28 @@ pub enum Scheme {
 
 /// What a delivery is verified with. Never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
+pub struct Secret {
+    bytes: Vec<u8>,
+    written: String,
+}
 
 impl Secret {
     /// The bytes a signature is made with.
     #[must_use]
-    pub const fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { written: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+    }
+
+    /// The same, written in another way.
+    #[must_use]
+    pub fn written_as(self, text: &str) -> Self {
+        Self { written: text.to_owned(), ..self }
+    }
+
+    /// As it would stand in a text that leaks it.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
     }
 }
 

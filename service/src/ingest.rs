@@ -82,6 +82,9 @@ impl Road {
     /// A refusal of the whole request.
     pub async fn judge(&self, caller: &Caller, request: IngestRequest) -> Result<Judged, Refusal> {
         let IngestRequest { source, org_id, records, dry_run } = request;
+        if !caller.may_send(&source) {
+            return Err(Refusal::role_required(&format!("ingest and the scope ingest:{}", cut(&source, 64))));
+        }
         let Some(collector) = self.host.collector_of(&source) else {
             let rule = format!("no collector accepts records under the name {:?}", cut(&source, 64));
             return Err(Refusal::invalid("UNKNOWN_SOURCE", "source", rule));
@@ -93,9 +96,6 @@ impl Road {
         if records.len() > limits::MAX_BATCH_RECORDS {
             let rule = format!("at most {} records, not {}", limits::MAX_BATCH_RECORDS, records.len());
             return Err(Refusal::invalid("BATCH_TOO_LARGE", "records", rule));
-        }
-        if !caller.may_send(&source) {
-            return Err(Refusal::role_required(&format!("ingest and the scope ingest:{}", cut(&source, 64))));
         }
         let org = if org_id.is_empty() { None } else { Some(caller.reach("org_id", &org_id)?) };
         let received_at = self.clock.now();

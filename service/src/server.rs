@@ -24,6 +24,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::audit::Auditor;
 use crate::auth::layer::{Gate, gate};
+use crate::auth::rate::Rates;
 use crate::auth::token::{AUDIENCE, DEV_ISSUER, Verifier, dev_key, secret_file};
 use crate::config::Config;
 use crate::grpc::{collector, directory, ingest, key, log};
@@ -104,7 +105,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
     let store = open_store(config, clock.clone()).await?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let host = Host::new(HostOptions { threads, config: config.collectors.clone(), ..HostOptions::default() })?;
-    let guard = Arc::new(Guard::new());
+    let guard = Arc::new(Guard::with_literals(config.literals()));
     let metrics = Arc::new(Metrics::default());
     let stop = CancellationToken::new();
     let seal = secret_file(&config.data.join(SEAL_KEY_FILE)).map_err(io("the key of page tokens"))?;
@@ -127,9 +128,14 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
     // Until it serves, it says so: the reporter's own default is SERVING.
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     let routes = services(&road, &reader, &stop, health_service)?;
-    let keys = Some(store.clone());
-    let gate_state =
-        Arc::new(Gate { verifiers: verifiers(config)?, dev: config.dev, clock, metrics: metrics.clone(), keys });
+    let gate_state = Arc::new(Gate {
+        verifiers: verifiers(config)?,
+        dev: config.dev,
+        clock,
+        metrics: metrics.clone(),
+        keys: Some(store.clone()),
+        rates: config.requests_per_second.map(Rates::new),
+    });
     let router = routes
         .prepare()
         .into_axum_router()

@@ -141,6 +141,14 @@ impl Refusal {
         Self::new(Code::ResourceExhausted, "OVERLOADED", "too much is waiting to be stored; try again shortly").retry()
     }
 
+    /// The caller calls more often than he may.
+    #[must_use]
+    pub fn rate_limited(after: Duration) -> Self {
+        let message = "too many requests with this token; come back after the time in RetryInfo";
+        let refusal = Self::new(Code::ResourceExhausted, "RATE_LIMITED", message);
+        Self { retry_after: Some(after), ..refusal }
+    }
+
     /// The server is going away.
     #[must_use]
     pub fn stopping() -> Self {

@@ -13,6 +13,7 @@ use system_log_model::Clock;
 use tonic::{Code, Status};
 
 use super::policy::{Demand, demand};
+use super::rate::Rates;
 use super::token::Verifier;
 use super::{Caller, Role, api_key};
 use crate::metrics::Metrics;
@@ -30,6 +31,8 @@ pub struct Gate {
     pub metrics: Arc<Metrics>,
     /// Where API keys are; without it none holds.
     pub keys: Option<Store>,
+    /// How often each caller may call; without it as often as he likes.
+    pub rates: Option<Rates>,
 }
 
 /// Authenticates, then calls the route under the client's deadline.
@@ -77,7 +80,7 @@ impl Gate {
     /// The caller of a token, who must have that role.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`, `ROLE_REQUIRED`.
+    /// `UNAUTHENTICATED`, `RATE_LIMITED`, `ROLE_REQUIRED`.
     pub fn require(&self, token: Option<&str>, role: Role) -> Result<Caller, Refusal> {
         let caller = self.authenticate(token, Some(role))?;
         if caller.role == role { Ok(caller) } else { Err(Refusal::role_required(role.name())) }
@@ -92,7 +95,9 @@ impl Gate {
             }
             self.verifiers.iter().find_map(|verifier| verifier.verify(token, now))
         });
-        caller.ok_or_else(Refusal::unauthenticated)
+        let caller = caller.ok_or_else(Refusal::unauthenticated)?;
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.take(&caller, now))?;
+        Ok(caller)
     }
 }
 
@@ -198,7 +203,7 @@ mod tests {
         let clock = Arc::new(system_log_model::ManualClock::at(
             system_log_model::Timestamp::parse("2026-11-22T10:00:00Z").unwrap(),
         ));
-        let state = Gate { verifiers: Vec::new(), dev: true, clock, metrics: Arc::default(), keys: None };
+        let state = Gate { verifiers: Vec::new(), dev: true, clock, metrics: Arc::default(), keys: None, rates: None };
         let never = axum::routing::get(std::future::pending::<()>);
         let router =
             axum::Router::new().route("/", never).layer(axum::middleware::from_fn_with_state(Arc::new(state), gate));

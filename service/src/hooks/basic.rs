@@ -15,6 +15,6 @@ pub(super) fn verify(secrets: &[Secret], delivery: Delivery<'_>) -> Result<Genui
         return Err(Forged::Missing);
     }
     let given = STANDARD.decode(encoded.trim()).map_err(|_| Forged::Malformed)?;
-    let found = secrets.iter().fold(Choice::from(0), |found, secret| found | same(&secret.0, &given));
+    let found = secrets.iter().fold(Choice::from(0), |found, secret| found | same(&secret.bytes, &given));
     if found.into() { Ok(Genuine { once: None, idempotency_key: String::new() }) } else { Err(Forged::Mismatch) }
 }

@@ -28,7 +28,8 @@ pub fn hooks(sections: Vec<HookSection>, wrong: &mut Vec<String>) -> Vec<Hook> {
     let mut hooks: Vec<Hook> = Vec::new();
     for (at, section) in sections.into_iter().enumerate() {
         let place = format!("hooks[{at}]");
-        let twin = hooks.iter().any(|hook| hook.source == section.source && hook.token.0 == section.token.as_bytes());
+        let twin =
+            hooks.iter().any(|hook| hook.source == section.source && hook.token.bytes == section.token.as_bytes());
         if twin {
             wrong.push(format!("{place}.token: another receiver of {} has it already", section.source));
         }
@@ -93,7 +94,11 @@ fn usable(scheme: Scheme, text: Vec<u8>) -> Result<Secret, &'static str> {
     match scheme {
         _ if text.is_empty() => Err("it is empty"),
         Scheme::StandardWebhooks => standard::secret(&text),
-        Scheme::Basic if !text.contains(&b':') => Err("NAME:PASSWORD"),
+        Scheme::Basic => {
+            let written = String::from_utf8_lossy(&text).into_owned();
+            let (_, password) = written.split_once(':').ok_or("NAME:PASSWORD")?;
+            Ok(Secret::new(text).written_as(password))
+        }
         _ => Ok(Secret::new(text)),
     }
 }

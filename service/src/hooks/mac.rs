@@ -9,7 +9,7 @@ use super::Secret;
 
 /// HMAC-SHA256 over the parts, one behind the other.
 pub(super) fn sign(secret: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&secret.bytes).expect("HMAC takes a key of any length");
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }

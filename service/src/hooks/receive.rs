@@ -59,6 +59,9 @@ pub struct Receiver {
 
 /// The route.
 pub fn router(hooks: Vec<Hook>, road: Arc<Road>) -> Router {
+    for hook in hooks.iter().filter(|hook| road.host.collector_of(&hook.source).is_none()) {
+        tracing::warn!(source = hook.source, "a receiver for a source that no collector accepts yet");
+    }
     let receiver = Receiver { hooks, road, under_way: Arc::default() };
     Router::new().route("/hooks/{source}/{token}", post(receive)).with_state(Arc::new(receiver))
 }
@@ -113,7 +116,8 @@ impl Receiver {
     fn find(&self, source: &str, token: &str) -> Option<&Hook> {
         let mut found = None;
         for hook in &self.hooks {
-            let is_it: Choice = hook.source.as_bytes().ct_eq(source.as_bytes()) & same(&hook.token.0, token.as_bytes());
+            let is_it: Choice =
+                hook.source.as_bytes().ct_eq(source.as_bytes()) & same(&hook.token.bytes, token.as_bytes());
             if is_it.into() {
                 found = Some(hook);
             }

@@ -42,6 +42,11 @@ pub(super) fn verify(secrets: &[Secret], delivery: Delivery<'_>, now: Timestamp)
 /// The rule it breaks.
 pub fn secret(text: &[u8]) -> Result<Secret, &'static str> {
     let encoded = text.strip_prefix(b"whsec_").unwrap_or(text);
+    let written = String::from_utf8_lossy(encoded);
     let bytes = STANDARD.decode(encoded).map_err(|_| "base64, usually behind whsec_")?;
-    if (24..=64).contains(&bytes.len()) { Ok(Secret::new(bytes)) } else { Err("24 to 64 bytes in base64") }
+    if (24..=64).contains(&bytes.len()) {
+        Ok(Secret::new(bytes).written_as(&written))
+    } else {
+        Err("24 to 64 bytes in base64")
+    }
 }
