@@ -72,6 +72,9 @@ fn published_signatures_hold_and_the_derived_ones_do_not() {
         assert_eq!(rotating, verified, "{}", vector["name"]);
         assert!(scheme.verify(&[other], delivery, now).is_err(), "{}", vector["name"]);
         assert!(scheme.verify(&[], delivery, now).is_err(), "{}", vector["name"]);
+        let has_key = verified.is_ok_and(|genuine| !genuine.idempotency_key.is_empty());
+        let is_form = text(vector, "scheme") == "mailgun-legacy-form";
+        assert_eq!(has_key, vector["valid"] == true && (is_form || scheme == Scheme::StandardWebhooks));
     }
 }
 
