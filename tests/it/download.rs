@@ -156,15 +156,14 @@ async fn a_file_that_cannot_be_finished_is_broken_off() {
     let bearer = format!("Bearer {}", token(&server, "acme", Role::Admin));
     let target = format!("/export.csv?log=system&{RANGE}");
     let mut stream = send(server.listen, "GET", &target, &[("authorization", &bearer)], b"").await;
-    let mut first = [0; 12];
+    let mut first = vec![0; 100_000];
     stream.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200");
+    assert!(first.starts_with(b"HTTP/1.1 200"));
     // Nothing is read meanwhile, so most of the file is still on its way when the server is told to stop.
     let stopping = tokio::spawn(server.stop());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut rest = Vec::new();
     let _broken = stream.read_to_end(&mut rest).await;
     stopping.await.unwrap();
-    assert!(rest.len() > 100_000, "{}", rest.len());
     assert!(!rest.ends_with(b"0\r\n\r\n"), "what is not whole does not look whole");
 }
