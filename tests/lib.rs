@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod event;
+pub mod http;
 pub mod process;
 pub mod server;

@@ -22,7 +22,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Takes a change over; whether a removal found something. Changes of dead letters are none of its business.
+    /// Takes a change over; whether a removal found something. Other changes are none of its business.
     pub(crate) fn apply(&mut self, change: &Change) -> bool {
         match change {
             Change::UpsertMember { org, member } => {
@@ -48,7 +48,10 @@ impl Directory {
                 }
                 is_theirs
             }
-            Change::PutDeadLetter(_) | Change::DeleteDeadLetter { .. } => false,
+            Change::PutDeadLetter(_)
+            | Change::DeleteDeadLetter { .. }
+            | Change::PutApiKey(_)
+            | Change::TakeDelivery { .. } => false,
         }
     }
 

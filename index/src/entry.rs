@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use system_log_model::{Binding, Clean, DeadLetter, Event, EventId, Member, OrgId};
+use system_log_model::{ApiKey, Binding, Clean, DeadLetter, Event, EventId, Member, OrgId, Timestamp};
 
 /// Events of one organisation that are stored together or not at all.
 #[derive(Debug, Clone)]
@@ -35,7 +35,10 @@ pub enum Appended {
     Duplicate(Vec<EventId>),
 }
 
-/// A change of the directory or of the dead letters.
+/// Stands for a signed delivery: a part of a digest of what was signed.
+pub type Mark = [u8; 16];
+
+/// A change of the directory, the dead letters, the API keys or the deliveries taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Adds a member or replaces the one of that id.
@@ -62,6 +65,15 @@ pub enum Change {
     DeleteDeadLetter {
         /// Its id.
         id: String,
+    },
+    /// Adds an API key or replaces the one of that id.
+    PutApiKey(ApiKey),
+    /// Remembers that a signed delivery was taken, so that it is not taken again.
+    TakeDelivery {
+        /// Which.
+        mark: Mark,
+        /// Its signature is too old from then on anyway, and the mark may go.
+        until: Timestamp,
     },
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what a caller says and gets | [`entry`], [`options`], [`error`], [`status`] |
 //! | the truth: one log for everything, synced before the answer | `log` |
-//! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe` |
+//! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe`, `api_keys`, `marks` |
 //! | one directory for each UTC day: chunks in sled or in a sealed file, words in tantivy | `chunk`, `engine`, `day`, `days` |
 //! | from the log to the days | `apply`, `late`, `keys`, `checkpoint`, `meta` |
 //! | closing days, folding late rows in | `seal` |
@@ -13,6 +13,7 @@
 //!
 //! A read is the days up to the applied position, and memory above it. This crate knows neither the wire nor the sandbox.
 
+mod api_keys;
 mod apply;
 mod checkpoint;
 mod chunk;
@@ -28,6 +29,7 @@ mod keys;
 mod late;
 mod letters;
 mod log;
+mod marks;
 mod memory;
 mod meta;
 pub mod options;
@@ -46,8 +48,9 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Appended, Change, DedupeKey, Group, Snapshot, Stored};
+pub use entry::{Appended, Change, DedupeKey, Group, Mark, Snapshot, Stored};
 pub use error::{AppendError, DayError, MaintainError, OpenError, ReadError, Unavailable};
+pub use marks::MarkState;
 pub use options::{StoreLimits, StoreOptions};
 pub use page::{Cursor, Direction, Page, PageRequest};
 pub use scan::Scan;

@@ -1,4 +1,4 @@
-//! What must last and is not an event: members, bindings and dead letters, in one small store. The log is the truth;
+//! What must last and is not an event: members, bindings, dead letters, API keys and marks, in one small store. The log is the truth;
 //! this is what is left of it when its files are gone. The same change applied twice is the same state.
 
 use std::fs;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
-use system_log_model::{Binding, DeadLetter, Member, OrgId, Timestamp};
+use system_log_model::{ApiKey, Binding, DeadLetter, Member, OrgId, Timestamp};
 
 use crate::day::DayError;
 use crate::directory::Directory;
 use crate::engine::{Engine, EngineError, SledEngine, Write};
-use crate::entry::Change;
+use crate::entry::{Change, Mark};
 use crate::error::chain;
 use crate::files;
 
@@ -22,6 +22,8 @@ const ROUNDS: &[u8] = b"\0rounds";
 const MEMBER: u8 = b'm';
 const BINDING: u8 = b'b';
 const LETTER: u8 = b'l';
+const API_KEY: u8 = b'k';
+const MARK: u8 = b'o';
 /// Keys removed in one write, so that a sweep needs little memory.
 const SWEEP_BATCH: usize = 10_000;
 
@@ -60,6 +62,17 @@ fn binding_key(binding: &Binding) -> Vec<u8> {
 
 fn letter_key(id: &str) -> Vec<u8> {
     key(LETTER, &[id])
+}
+
+fn mark_key(mark: &Mark) -> Vec<u8> {
+    let mut key = vec![MARK];
+    key.extend_from_slice(mark);
+    key
+}
+
+/// When a stored mark may go; none for bytes that are no mark's.
+fn mark_until(value: &[u8]) -> Option<Timestamp> {
+    Some(Timestamp::from_micros(i64::from_be_bytes(value.try_into().ok()?)))
 }
 
 impl Meta {
@@ -147,6 +160,24 @@ impl Meta {
         Ok(directory)
     }
 
+    /// Every API key.
+    pub(crate) fn api_keys(&self) -> Result<Vec<ApiKey>, DayError> {
+        let engine = self.engine()?;
+        engine.scan(&[API_KEY], None).map(|found| Ok(rmp_serde::from_slice(&found?.1)?)).collect()
+    }
+
+    /// Every mark that is still needed.
+    pub(crate) fn marks(&self, now: Timestamp) -> Result<Vec<(Mark, Timestamp)>, DayError> {
+        let engine = self.engine()?;
+        let mut marks = Vec::new();
+        for found in engine.scan(&[MARK], None) {
+            let (key, value) = found?;
+            let mark = key.get(1..).and_then(|mark| Mark::try_from(mark).ok());
+            marks.extend(mark.zip(mark_until(&value)).filter(|(_, until)| *until >= now));
+        }
+        Ok(marks)
+    }
+
     /// Takes changes over, in order, all or none; synced when it returns.
     pub(crate) fn apply<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> Result<(), DayError> {
         let mut writes: Vec<Write> = Vec::new();
@@ -184,10 +215,11 @@ impl Meta {
         Ok(())
     }
 
-    /// Removes letters older than `cutoff`; how many.
-    pub(crate) fn sweep(&self, cutoff: Timestamp) -> Result<usize, DayError> {
+    /// Removes letters older than `cutoff`; how many. Marks that may go, go too.
+    pub(crate) fn sweep(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, DayError> {
         let old =
             |value: &[u8]| rmp_serde::from_slice::<DeadLetter>(value).is_ok_and(|letter| letter.received_at < cutoff);
+        self.remove_where(MARK, |value| mark_until(value).is_none_or(|until| until < now))?;
         self.remove_where(LETTER, old)
     }
 
@@ -261,6 +293,8 @@ fn write_of(engine: &dyn Engine, change: &Change, before: &[Write]) -> Result<Op
         }
         Change::PutDeadLetter(letter) => Some((letter_key(&letter.id), Some(rmp_serde::to_vec(letter)?))),
         Change::DeleteDeadLetter { id } => Some((letter_key(id), None)),
+        Change::PutApiKey(api_key) => Some((key(API_KEY, &[&api_key.id]), Some(rmp_serde::to_vec(api_key)?))),
+        Change::TakeDelivery { mark, until } => Some((mark_key(mark), Some(until.micros().to_be_bytes().to_vec()))),
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use system_log_model::{Clock, EventId, Sequence};
 
+use crate::api_keys::ApiKeys;
 use crate::checkpoint::Checkpoint;
 use crate::days::Days;
 use crate::dedupe::{PendingKeys, Remembered};
@@ -18,6 +19,7 @@ use crate::keys::Keys;
 use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::record::Record;
+use crate::marks::Marks;
 use crate::memory::{Batch, Memory};
 use crate::meta::Meta;
 use crate::options::StoreLimits;
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     /// Keys that only the log has.
     pub(crate) keys: PendingKeys,
     pub(crate) key_files: Keys,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) marks: Marks,
     pub(crate) meta: Meta,
     pub(crate) days: Days,
     pub(crate) late: Overlay,
@@ -123,6 +127,8 @@ impl Shared {
             for (sequence, change) in &batch.changes {
                 found.push(names.apply(change));
                 self.letters.apply(*sequence, change);
+                self.api_keys.apply(change);
+                self.marks.apply(change);
             }
         }
         for (key, remembered) in &batch.keys {

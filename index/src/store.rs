@@ -208,7 +208,7 @@ impl Store {
         AppendError::Unavailable(why.unwrap_or(Unavailable::Closed))
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     let log = shared.log_directory();
     segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
     let keys = shared.key_files.sweep(now).map_err(MaintainError::io(&shared.directory))?;
-    let dead_letters = shared.meta.sweep(cutoff).map_err(MaintainError::Meta)?;
+    let dead_letters = shared.meta.sweep(now, cutoff).map_err(MaintainError::Meta)?;
+    shared.marks.prune(now);
     Ok(SweepReport { days: removed.iter().map(|(day, _)| day.to_string()).collect(), keys, dead_letters })
 }

@@ -6,6 +6,7 @@ mod dedupe;
 mod directory;
 mod durability;
 mod isolation;
+mod keys_and_marks;
 mod model;
 pub(crate) mod random;
 mod rebuild;

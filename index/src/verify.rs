@@ -73,7 +73,7 @@ pub(crate) fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
     let limits = StoreLimits::default();
     let meta = directory.join("meta");
     if meta.is_dir() {
-        let read = Meta::open(&meta, limits.meta_cache).and_then(|meta| meta.directory());
+        let read = Meta::open(&meta, limits.meta_cache).and_then(|meta| meta.directory().and(meta.api_keys()));
         if let Err(error) = read {
             report.problem("meta", chain(&error));
         }

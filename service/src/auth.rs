@@ -2,12 +2,17 @@
 //!
 //! One layer ([`layer`]) authenticates every route; handlers find the [`Caller`] in the request and never look at tokens.
 
+pub mod api_key;
 pub mod layer;
 pub mod policy;
+pub mod rate;
 pub mod token;
+
+use std::sync::Arc;
 
 use system_log_model::OrgId;
 
+use self::api_key::Grant;
 use crate::status::Refusal;
 
 /// What a token was given for. One token has one role.
@@ -55,6 +60,8 @@ pub enum Scope {
     All,
     /// One.
     One(OrgId),
+    /// Those of an API key.
+    Key(Arc<Grant>),
 }
 
 impl Scope {
@@ -64,6 +71,7 @@ impl Scope {
         match self {
             Self::All => true,
             Self::One(own) => own == org,
+            Self::Key(grant) => grant.orgs.is_empty() || grant.orgs.contains(org),
         }
     }
 }
@@ -91,7 +99,16 @@ impl Caller {
     pub fn org(&self) -> Result<&OrgId, Refusal> {
         match &self.scope {
             Scope::One(org) => Ok(org),
-            Scope::All => Err(Refusal::role_required("admin of one organisation")),
+            Scope::All | Scope::Key(_) => Err(Refusal::role_required("admin of one organisation")),
+        }
+    }
+
+    /// Whether it may send records under that name. Roles may under any; keys name theirs.
+    #[must_use]
+    pub fn may_send(&self, source: &str) -> bool {
+        match &self.scope {
+            Scope::Key(grant) => grant.sources.iter().any(|own| own == source),
+            Scope::All | Scope::One(_) => true,
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+pub mod key;
 pub mod serve;
 pub mod token;
 pub mod verify;
@@ -29,6 +30,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Print a bearer token made with a data folder's dev key, valid for 24 hours.
     Token(TokenArgs),
+    /// Make, list and revoke API keys of a running server.
+    Key(KeyArgs),
     /// Check that store and index of a data folder are sound and agree: exit 0 when they are, 1 when not, 2 when it cannot
     /// be checked.
     Verify(VerifyArgs),
@@ -78,6 +81,48 @@ pub struct TokenArgs {
     /// E-mail address.
     #[arg(long, default_value = "")]
     pub email: String,
+}
+
+/// `system-log key`
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// Where the server is.
+    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+    /// The data folder of a development server, whose key then makes the operator's token; otherwise it is taken from
+    /// SYSTEM_LOG_TOKEN.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print its secret.
+    Create {
+        /// For people to read.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// ingest:SOURCE or directory; may be repeated.
+        #[arg(long = "scope", value_name = "SCOPE", required = true)]
+        scopes: Vec<String>,
+        /// An organisation it may act for; may be repeated. Without one: all.
+        #[arg(long = "org", value_name = "ORG")]
+        orgs: Vec<String>,
+        /// From when it is refused, as in RFC 3339.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Print all keys, one a line in JSON, without their secrets.
+    List,
+    /// Revoke a key for good.
+    Revoke {
+        /// The key's id.
+        id: String,
+    },
 }
 
 /// `system-log verify`

@@ -8,7 +8,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::auth::rate::DEFAULT_PER_SECOND;
 use crate::auth::token::{AUDIENCE, MIN_SECRET_BYTES};
+use crate::hooks::Hook;
+use crate::hooks::config::{HookSection, hooks};
+
+/// More is no limit: nobody sends so much.
+const MAX_PER_SECOND: u32 = 1_000_000;
+/// See [`Config::literals`].
+const MIN_LITERAL_BYTES: usize = 12;
 
 /// Everything a server needs to be built.
 #[derive(Debug, Clone)]
@@ -25,6 +33,10 @@ pub struct Config {
     pub issuer: Option<Issuer>,
     /// Handed to the plugins by name.
     pub collectors: BTreeMap<String, serde_json::Value>,
+    /// Requests a second of one caller; without it as many as he likes.
+    pub requests_per_second: Option<u32>,
+    /// Receivers of providers' webhooks.
+    pub hooks: Vec<Hook>,
 }
 
 /// An issuer whose tokens are signed with a shared secret.
@@ -51,6 +63,14 @@ impl std::fmt::Debug for Issuer {
 struct File {
     auth: AuthSection,
     collectors: CollectorsSection,
+    hooks: Vec<HookSection>,
+    limits: LimitsSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsSection {
+    requests_per_second: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,6 +131,10 @@ impl Config {
             }
         }
         let issuer = file.auth.issuer(&mut wrong);
+        let hooks = hooks(file.hooks, &mut wrong);
+        let given_rate = file.limits.rate(&mut wrong);
+        // In development a load test is no attack.
+        let requests_per_second = given_rate.or((!flags.dev).then_some(DEFAULT_PER_SECOND));
         if issuer.is_none() && !flags.dev && wrong.is_empty() {
             wrong.push("[auth]: issuer and hs256_secret are needed without --dev, or nobody could sign in".into());
         }
@@ -122,6 +146,8 @@ impl Config {
                 dev: flags.dev,
                 issuer,
                 collectors: file.collectors.config,
+                requests_per_second,
+                hooks,
             }),
             _ => Err(ConfigError(wrong)),
         }
@@ -157,8 +183,29 @@ impl AuthSection {
     }
 }
 
+impl LimitsSection {
+    fn rate(&self, wrong: &mut Vec<String>) -> Option<u32> {
+        let rate = self.requests_per_second?;
+        let rate = u32::try_from(rate).ok().filter(|rate| (1..=MAX_PER_SECOND).contains(rate));
+        if rate.is_none() {
+            wrong.push(format!("limits.requests_per_second: 1 to {MAX_PER_SECOND}"));
+        }
+        rate
+    }
+}
+
+impl Config {
+    /// The secrets that must not stand in any event. Short ones could be words, which events are full of.
+    #[must_use]
+    pub fn literals(&self) -> Vec<String> {
+        let issuer = self.issuer.iter().map(|issuer| String::from_utf8_lossy(&issuer.secret).into_owned());
+        let hooks = self.hooks.iter().flat_map(|hook| hook.secrets.iter().map(|secret| secret.written().to_owned()));
+        issuer.chain(hooks).filter(|secret| secret.len() >= MIN_LITERAL_BYTES).collect()
+    }
+}
+
 /// A secret by reference: `env:NAME` or `file:PATH`, never the secret itself.
-fn secret_of(key: &str, reference: &str, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
+pub(crate) fn secret_of(key: &str, reference: &str, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     let secret = match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map(String::into_bytes).map_err(|_| format!("{name} is not set")),
         Some(("file", path)) => fs::read(path).map_err(|error| format!("{path}: {error}")),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use system_log_collectors::{CollectorInfo, Host};
 use system_log_index::{Appended, Change, Group, Store};
+use system_log_model::text::cut;
 use system_log_model::{Clock, DeadLetter, Guard, OrgId, Outcome, Submission, Timestamp, Verdict, limits};
 
 pub use admit::nobody;
@@ -81,9 +82,11 @@ impl Road {
     /// A refusal of the whole request.
     pub async fn judge(&self, caller: &Caller, request: IngestRequest) -> Result<Judged, Refusal> {
         let IngestRequest { source, org_id, records, dry_run } = request;
+        if !caller.may_send(&source) {
+            return Err(Refusal::role_required(&format!("ingest and the scope ingest:{}", cut(&source, 64))));
+        }
         let Some(collector) = self.host.collector_of(&source) else {
-            let rule =
-                format!("no collector accepts records under the name {:?}", system_log_model::text::cut(&source, 64));
+            let rule = format!("no collector accepts records under the name {:?}", cut(&source, 64));
             return Err(Refusal::invalid("UNKNOWN_SOURCE", "source", rule));
         };
         if records.is_empty() {
@@ -241,6 +244,13 @@ pub struct Judged {
     dry_run: bool,
 }
 
+impl Judged {
+    /// Makes a change durable together with what is kept, or not at all.
+    pub fn also(&mut self, change: Change) {
+        self.plan.changes.push(change);
+    }
+}
+
 /// Where a result stands: a record, or an item of its page.
 #[derive(Debug, Clone, Copy)]
 struct Spot {
@@ -252,7 +262,7 @@ struct Spot {
 #[derive(Default)]
 struct Plan {
     groups: Vec<(Spot, Group)>,
-    /// Dead letters.
+    /// Dead letters, and what came with the request.
     changes: Vec<Change>,
     /// The place of the record whose letter was written last.
     lettered: Option<usize>,

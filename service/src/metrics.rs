@@ -1,6 +1,6 @@
 //! What an operator watches, in Prometheus' text form. No label names an organisation: their number is not bounded.
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -71,12 +71,16 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer. A stream's final status is in its trailers and counts as OK here.
-    pub fn answered(&self, path: &str, headers: &HeaderMap) {
-        let known = crate::auth::policy::demand(path).is_some();
-        let method = if known { path.trim_start_matches('/').to_owned() } else { "unknown".to_owned() };
-        let code = Status::from_header_map(headers).map_or(Code::Ok, |status| status.code());
-        self.answers.get_or_create(&RpcLabels { method, code: format!("{code:?}") }).inc();
+    /// Counts an answer: by its gRPC code, and plain HTTP by its status. A stream's final status is in its trailers and counts
+    /// as OK here.
+    pub fn answered(&self, path: &str, status: StatusCode, headers: &HeaderMap) {
+        let method = crate::auth::policy::label(path).to_owned();
+        let code = match Status::from_header_map(headers) {
+            Some(status) => format!("{:?}", status.code()),
+            None if status == StatusCode::OK => format!("{:?}", Code::Ok),
+            None => status.as_str().to_owned(),
+        };
+        self.answers.get_or_create(&RpcLabels { method, code }).inc();
     }
 
     /// The whole page of `/metrics`.

@@ -26,7 +26,7 @@ impl Binding {
     #[must_use]
     pub fn new(what: &str, caller: &Caller, filter: Option<&impl Message>, parts: &[&str]) -> Self {
         let org = match &caller.scope {
-            Scope::All => "*",
+            Scope::All | Scope::Key(_) => "*",
             Scope::One(org) => org.as_str(),
         };
         let mut hash = Sha256::new();

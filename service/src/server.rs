@@ -24,13 +24,16 @@ use tonic_health::server::HealthReporter;
 
 use crate::audit::Auditor;
 use crate::auth::layer::{Gate, gate};
+use crate::auth::rate::Rates;
 use crate::auth::token::{AUDIENCE, DEV_ISSUER, Verifier, dev_key, secret_file};
 use crate::config::Config;
 use crate::grpc::{collector, directory, ingest, key, log};
+use crate::hooks;
 use crate::ingest::Road;
 use crate::metrics::Metrics;
 use crate::read::Reader;
 use crate::seal::Sealer;
+use crate::web;
 use crate::wire::pb;
 
 /// From the signal to the end, whatever clients do. From the reliability promises.
@@ -102,7 +105,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
     let store = open_store(config, clock.clone()).await?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let host = Host::new(HostOptions { threads, config: config.collectors.clone(), ..HostOptions::default() })?;
-    let guard = Arc::new(Guard::new());
+    let guard = Arc::new(Guard::with_literals(config.literals()));
     let metrics = Arc::new(Metrics::default());
     let stop = CancellationToken::new();
     let seal = secret_file(&config.data.join(SEAL_KEY_FILE)).map_err(io("the key of page tokens"))?;
@@ -125,12 +128,21 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
     // Until it serves, it says so: the reporter's own default is SERVING.
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     let routes = services(&road, &reader, &stop, health_service)?;
-    let gate_state = Gate { verifiers: verifiers(config)?, dev: config.dev, clock, metrics: metrics.clone() };
+    let gate_state = Arc::new(Gate {
+        verifiers: verifiers(config)?,
+        dev: config.dev,
+        clock,
+        metrics: metrics.clone(),
+        keys: Some(store.clone()),
+        rates: config.requests_per_second.map(Rates::new),
+    });
     let router = routes
         .prepare()
         .into_axum_router()
         .route("/", axum::routing::get(welcome))
-        .layer(from_fn_with_state(Arc::new(gate_state), gate));
+        .merge(hooks::receive::router(config.hooks.clone(), road.clone()))
+        .merge(web::export::router(reader.clone(), gate_state.clone(), stop.clone()))
+        .layer(from_fn_with_state(gate_state, gate));
 
     let public = TcpListener::bind(config.listen).await.map_err(io("binding --listen"))?;
     let admin = TcpListener::bind(config.admin_listen).await.map_err(io("binding --admin-listen"))?;
@@ -215,7 +227,7 @@ fn services(
         .add_service(limited!(LogServiceServer::new(logs)))
         .add_service(limited!(DirectoryServiceServer::new(directory)))
         .add_service(limited!(CollectorServiceServer::new(collectors)))
-        .add_service(limited!(KeyServiceServer::new(key::Keys)))
+        .add_service(limited!(KeyServiceServer::new(key::Keys { reader: reader.clone() })))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

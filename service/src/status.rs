@@ -38,6 +38,15 @@ impl Refusal {
         refusal
     }
 
+    /// The same with one mistake more.
+    #[must_use]
+    pub fn and(mut self, field: &str, rule: impl Into<String>) -> Self {
+        let rule = rule.into();
+        self.message = format!("{}; {field}: {rule}", self.message);
+        self.violations.push((field.to_owned(), rule));
+        self
+    }
+
     /// Several mistakes at once; the first decides the reason.
     #[must_use]
     pub fn violations(violations: &[Violation]) -> Self {
@@ -130,6 +139,14 @@ impl Refusal {
     #[must_use]
     pub fn overloaded() -> Self {
         Self::new(Code::ResourceExhausted, "OVERLOADED", "too much is waiting to be stored; try again shortly").retry()
+    }
+
+    /// The caller calls more often than he may.
+    #[must_use]
+    pub fn rate_limited(after: Duration) -> Self {
+        let message = "too many requests with this token; come back after the time in RetryInfo";
+        let refusal = Self::new(Code::ResourceExhausted, "RATE_LIMITED", message);
+        Self { retry_after: Some(after), ..refusal }
     }
 
     /// The server is going away.

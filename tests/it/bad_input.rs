@@ -131,11 +131,3 @@ async fn an_illegal_request_to_ingest_is_refused_as_a_whole() {
     let after = sender.send("webhook", "acme", one()).await.unwrap();
     assert_eq!(after[0].outcome(), pb::Outcome::Stored, "the service goes on");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_later_versions_bring_says_so() {
-    let server = TestServer::start().await;
-    let operator = server.client("*", Role::Operator);
-    let error = operator.keys().list_keys(pb::ListKeysRequest::default()).await.unwrap_err();
-    check(&error, Code::Unimplemented, "UNIMPLEMENTED", "");
-}

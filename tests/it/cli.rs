@@ -58,3 +58,29 @@ fn verify_tells_sound_from_damaged_from_busy() {
     let (code, _, err) = run(&["verify", "--data", "/nowhere/at/all"]);
     assert_eq!(code, 2, "{err}");
 }
+
+#[test]
+fn keys_are_made_listed_and_revoked_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = Process::serve(folder.path(), &[]);
+    let url = format!("http://{}", server.listen);
+    let key = |args: &[&str]| run(&[&["key", "--server", &url, "--data", data], args].concat());
+    let (code, secret, err) = key(&["create", "--name", "shop", "--scope", "ingest:webhook", "--org", "acme"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(secret.starts_with("slk_") && secret.lines().count() == 1, "{secret}");
+    let (code, listed, err) = key(&["list"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(listed.contains("ingest:webhook") && !listed.contains(secret.trim()), "{listed}");
+    let id = listed.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let (code, revoked, err) = key(&["revoke", id]);
+    assert_eq!(code, 0, "{err}");
+    assert!(revoked.contains("\"revoked\":true"), "{revoked}");
+    for wrong in [&["create", "--scope", "admin"][..], &["revoke", "nobody"]] {
+        let (code, out, err) = key(wrong);
+        assert!(code == 1 && out.is_empty() && !err.is_empty(), "{code} {out} {err}");
+    }
+    let (code, _, err) = run(&["key", "--server", &url, "list"]);
+    assert!(code == 64 && err.contains("SYSTEM_LOG_TOKEN"), "{code} {err}");
+    server.kill();
+}

@@ -10,6 +10,7 @@ use crossbeam_channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Doors, Handle};
+use crate::api_keys::ApiKeys;
 use crate::apply;
 use crate::checkpoint::Checkpoint;
 use crate::days::{Days, directory};
@@ -22,6 +23,7 @@ use crate::letters::PendingLetters;
 use crate::log::segment::{self, Sink};
 use crate::log::writer::{OpenSink, Writer};
 use crate::log::{record, recovery};
+use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::meta::Meta;
 use crate::options::{StoreLimits, StoreOptions};
@@ -92,6 +94,8 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
     let (applied, checkpoint_lost) = applied(&checkpoint, &directory)?;
     let meta = directory.join("meta");
     let (meta, names, meta_lost) = Meta::open_or_replace(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
+    let api_keys = ApiKeys::of(meta.api_keys().map_err(OpenError::Meta)?);
+    let marks = Marks::of(meta.marks(clock.now()).map_err(OpenError::Meta)?);
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
     let late = open_late(&directory, &limits, &days)?;
     if let Some(what) = checkpoint_lost {
@@ -109,6 +113,8 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         letters: PendingLetters::default(),
         keys: PendingKeys::default(),
         key_files,
+        api_keys,
+        marks,
         meta,
         days,
         late,

@@ -10,10 +10,12 @@
 //! | filter legality, default range, page sizes | [`filter`], [`query`] |
 //! | how text is folded, split into words and searched | [`text`], [`search`] |
 //! | 90 days | [`retention`] |
+//! | what an API key may do, and for how long | [`api_key`] |
 //! | sizes and counts | [`limits`] |
 //! | secrets are stripped, the webhook URL is kept | [`guard`] |
 //! | the promises the tests prove by name | [`invariant`] |
 
+pub mod api_key;
 pub mod calendar;
 pub mod clean;
 pub mod clock;
@@ -36,6 +38,7 @@ pub mod text;
 pub mod violation;
 pub mod vocabulary;
 
+pub use api_key::{ApiKey, KeyScope};
 pub use clean::Clean;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use draft::{Draft, OrgHint, Outcome, SourceTime, Submission, Verdict};

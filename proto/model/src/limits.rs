@@ -40,6 +40,8 @@ pub const MAX_VIEW_ID_CHARS: usize = 64;
 
 /// Rows of a page when nothing is said. From the contract.
 pub const DEFAULT_PAGE_SIZE: usize = 50;
+/// Rows of one page in encoded bytes: a client's default limit of a message is 4 MiB, and totals and tokens need some of it.
+pub const MAX_PAGE_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
 /// Rows of the largest page; more becomes this. From the contract.
 pub const MAX_PAGE_SIZE: usize = 200;
 /// The sizes a page offers. From the help page.

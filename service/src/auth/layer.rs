@@ -8,12 +8,14 @@ use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, Request, header};
+use system_log_index::Store;
 use system_log_model::Clock;
 use tonic::{Code, Status};
 
 use super::policy::{Demand, demand};
+use super::rate::Rates;
 use super::token::Verifier;
-use super::{Caller, Role};
+use super::{Caller, Role, api_key};
 use crate::metrics::Metrics;
 use crate::status::Refusal;
 
@@ -27,6 +29,10 @@ pub struct Gate {
     pub clock: Arc<dyn Clock>,
     /// Counts answers.
     pub metrics: Arc<Metrics>,
+    /// Where API keys are; without it none holds.
+    pub keys: Option<Store>,
+    /// How often each caller may call; without it as often as he likes.
+    pub rates: Option<Rates>,
 }
 
 /// Authenticates, then calls the route under the client's deadline.
@@ -50,40 +56,57 @@ pub async fn gate(State(gate): State<Arc<Gate>>, mut request: Request<Body>, nex
         }
     };
     let response = explain(response);
-    gate.metrics.answered(&path, response.headers());
+    gate.metrics.answered(&path, response.status(), response.headers());
     response
 }
 
 impl Gate {
     fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
         match demand(path) {
-            Some(Demand::Nothing) => Ok(None),
+            Some(Demand::Nothing | Demand::Own) => Ok(None),
             Some(Demand::AnyToken) if self.dev => Ok(None),
             Some(Demand::AnyToken) => self.member_refused(headers),
-            Some(Demand::Role(role)) => {
-                let caller = self.authenticate(headers)?;
-                if caller.role == role { Ok(Some(caller)) } else { Err(Refusal::role_required(role.name())) }
-            }
+            Some(Demand::Role(role)) => self.require(bearer(headers), role).map(Some),
             None => self.member_refused(headers),
         }
     }
 
     /// Any role but the one that is always refused.
     fn member_refused(&self, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
-        let caller = self.authenticate(headers)?;
+        let caller = self.authenticate(bearer(headers), None)?;
         if caller.role == Role::Member { Err(Refusal::role_required("admin")) } else { Ok(Some(caller)) }
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let now = self.clock.now();
-        let caller = token.and_then(|token| self.verifiers.iter().find_map(|verifier| verifier.verify(token, now)));
-        caller.ok_or_else(Refusal::unauthenticated)
+    /// The caller of a token, who must have that role.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`, `RATE_LIMITED`, `ROLE_REQUIRED`.
+    pub fn require(&self, token: Option<&str>, role: Role) -> Result<Caller, Refusal> {
+        let caller = self.authenticate(token, Some(role))?;
+        if caller.role == role { Ok(caller) } else { Err(Refusal::role_required(role.name())) }
     }
+
+    fn authenticate(&self, token: Option<&str>, wanted: Option<Role>) -> Result<Caller, Refusal> {
+        let now = self.clock.now();
+        let caller = token.and_then(|token| {
+            if token.starts_with(api_key::PREFIX) {
+                let key = self.keys.as_ref()?.api_key_of(&api_key::digest(token))?;
+                return key.holds(now).then(|| api_key::caller(key, wanted));
+            }
+            self.verifiers.iter().find_map(|verifier| verifier.verify(token, now))
+        });
+        let caller = caller.ok_or_else(Refusal::unauthenticated)?;
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.take(&caller, now))?;
+        Ok(caller)
+    }
+}
+
+/// The token of an `authorization` header.
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The client's `grpc-timeout`: up to eight digits and a unit.
@@ -180,7 +203,7 @@ mod tests {
         let clock = Arc::new(system_log_model::ManualClock::at(
             system_log_model::Timestamp::parse("2026-11-22T10:00:00Z").unwrap(),
         ));
-        let state = Gate { verifiers: Vec::new(), dev: true, clock, metrics: Arc::default() };
+        let state = Gate { verifiers: Vec::new(), dev: true, clock, metrics: Arc::default(), keys: None, rates: None };
         let never = axum::routing::get(std::future::pending::<()>);
         let router =
             axum::Router::new().route("/", never).layer(axum::middleware::from_fn_with_state(Arc::new(state), gate));

@@ -8,6 +8,8 @@ use super::Role;
 pub enum Demand {
     /// Nothing.
     Nothing,
+    /// What the route itself demands: a signature, or a token that may stand in a form.
+    Own,
     /// A valid token of whatever role; nothing in development.
     AnyToken,
     /// A valid token of this role.
@@ -15,6 +17,8 @@ pub enum Demand {
 }
 
 const OWN: &str = "/systemlog.v1.";
+const EXPORT: &str = "/export.csv";
+const HOOKS: &str = "/hooks/";
 
 /// One row for each RPC.
 const RPCS: &[(&str, Role)] = &[
@@ -50,11 +54,24 @@ pub fn demand(path: &str) -> Option<Demand> {
     if path == "/" || path.starts_with("/grpc.health.v1.Health/") {
         return Some(Demand::Nothing);
     }
+    if path == EXPORT || path.starts_with(HOOKS) {
+        return Some(Demand::Own);
+    }
     if path.starts_with("/grpc.reflection.") {
         return Some(Demand::AnyToken);
     }
     let rpc = path.strip_prefix(OWN)?;
     RPCS.iter().find(|(name, _)| *name == rpc).map(|(_, role)| Demand::Role(*role))
+}
+
+/// A path as it may stand in metrics: only known ones, and of a receiver's nothing, because its last part is a secret.
+#[must_use]
+pub fn label(path: &str) -> &str {
+    match path {
+        path if path.starts_with(HOOKS) => "hooks",
+        path if demand(path).is_some() => path.trim_start_matches('/'),
+        _ => "unknown",
+    }
 }
 
 #[cfg(test)]
@@ -82,5 +99,11 @@ mod tests {
         for path in ["/systemlog.v1.LogService/DeleteEvents", "/systemlog.v1.LogService", "/admin", "//"] {
             assert_eq!(demand(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn the_secret_part_of_a_receivers_url_is_no_label() {
+        assert_eq!(label("/hooks/mailgun/an-obviously-fake-token"), "hooks");
+        assert_eq!((label("/export.csv"), label("/hooksy/x")), ("export.csv", "unknown"));
     }
 }

@@ -108,7 +108,8 @@ impl pb::directory_service_server::DirectoryService for Directory {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let org = required_org(&caller, &request.org_id)?;
-        let page = Page::open(&self.reader, &caller, &org, "bindings", "", request.page_size, &request.page_token)?;
+        let page =
+            Page::open(&self.reader, &caller, org.as_str(), "bindings", "", request.page_size, &request.page_token)?;
         let mut bindings = self.reader.store.bindings(&org, None, usize::MAX);
         let place = |b: &BindingNoun| format!("{}\u{0}{}\u{0}{}", b.source, b.kind, b.value);
         bindings.sort_by_key(place);
@@ -153,9 +154,9 @@ fn bindings(caller: &Caller, bindings: Vec<pb::Binding>) -> Result<Vec<BindingNo
 }
 
 /// Where a page of the directory begins and how long it is.
-struct Page {
-    after: Option<String>,
-    limit: usize,
+pub(super) struct Page {
+    pub(super) after: Option<String>,
+    pub(super) limit: usize,
     seal: Binding,
 }
 
@@ -163,10 +164,10 @@ struct Page {
 struct After(String);
 
 impl Page {
-    fn open(
+    pub(super) fn open(
         reader: &Reader,
         caller: &Caller,
-        org: &OrgId,
+        org: &str,
         what: &str,
         query: &str,
         size: i32,
@@ -179,7 +180,7 @@ impl Page {
                 return Err(Refusal::invalid("INVALID_PAGE_SIZE", "page_size", "not negative"));
             }
         };
-        let seal = Binding::new(what, caller, None::<&pb::EventFilter>, &[org.as_str(), query]);
+        let seal = Binding::new(what, caller, None::<&pb::EventFilter>, &[org, query]);
         let after = match token {
             "" => None,
             token => {
@@ -192,7 +193,12 @@ impl Page {
     }
 
     /// Cuts a list to the page and seals where the next one begins.
-    fn close<T>(&self, reader: &Reader, rows: &mut Vec<T>, place: impl Fn(&T) -> String) -> Result<String, Refusal> {
+    pub(super) fn close<T>(
+        &self,
+        reader: &Reader,
+        rows: &mut Vec<T>,
+        place: impl Fn(&T) -> String,
+    ) -> Result<String, Refusal> {
         if rows.len() <= self.limit {
             return Ok(String::new());
         }
@@ -224,7 +230,7 @@ pub fn page_of_members(
     size: i32,
     token: &str,
 ) -> Result<MembersPage, Refusal> {
-    let page = Page::open(reader, caller, org, what, query, size, token)?;
+    let page = Page::open(reader, caller, org.as_str(), what, query, size, token)?;
     let needle = fold(query);
     let wanted = |member: &Member| {
         needle.is_empty() || fold(&member.display_name).contains(&*needle) || fold(&member.email).contains(&*needle)

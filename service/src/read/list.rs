@@ -1,9 +1,10 @@
 //! Pages: first, next, previous, with the exact total of the moment the first page was drawn.
 
+use prost::Message;
 use serde::{Deserialize, Serialize};
 use system_log_index::{Cursor, Direction, Page, PageRequest, Snapshot, Stored};
-use system_log_model::Query;
 use system_log_model::query::{Range, page_size};
+use system_log_model::{Query, limits};
 
 use super::{Question, Reader};
 use crate::audit::Action;
@@ -11,6 +12,9 @@ use crate::auth::Caller;
 use crate::seal::Binding;
 use crate::status::Refusal;
 use crate::wire::{pb, to_proto};
+
+/// A row's tag and length in the message, at most.
+const ROW_OVERHEAD_BYTES: usize = 6;
 
 /// What a page token holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,20 +59,22 @@ impl Reader {
             }
         };
         let came_forward = from.as_ref().map(|(_, forward)| *forward);
+        let is_forward = came_forward.unwrap_or(true);
         let page_request = PageRequest {
             snapshot,
             cursor: from.map(|(cursor, _)| cursor),
-            direction: if came_forward.unwrap_or(true) { Direction::Next } else { Direction::Previous },
+            direction: if is_forward { Direction::Next } else { Direction::Previous },
             limit,
         };
         let count = !request.skip_total && known_total.is_none();
-        let (query, page, counted) = self
+        let (query, mut page, counted) = self
             .blocking(move |store| {
                 let page = store.page(&query, &page_request)?;
                 let total = if count { Some(store.count(&query, snapshot)?) } else { None };
                 Ok((query, page, total))
             })
             .await?;
+        let events = fit(&mut page, is_forward);
         let total = counted.or(known_total);
         let ends = Ends::of(&page, came_forward);
         let edge = Edge { binding: &binding, query: &query, snapshot, total };
@@ -81,7 +87,7 @@ impl Reader {
                 Some(total) if !request.skip_total => i64::try_from(total).unwrap_or(i64::MAX),
                 _ => -1,
             },
-            events: page.rows.iter().map(to_proto::stored).collect(),
+            events,
         })
     }
 
@@ -92,6 +98,38 @@ impl Reader {
         let cursor = Cursor { key: query.order.column.key(&row.event), sequence: row.id.sequence };
         self.seal(binding, &PageToken { range: query.range, snapshot, cursor, forward, total })
     }
+}
+
+/// The rows of a page as they are sent. A page that would be too large for a client is cut at its far end, and the token
+/// there goes on exactly behind the cut; one row always fits.
+fn fit(page: &mut Page, is_forward: bool) -> Vec<pb::Event> {
+    let mut events: Vec<pb::Event> = page.rows.iter().map(to_proto::stored).collect();
+    let size = |event: &pb::Event| event.encoded_len() + ROW_OVERHEAD_BYTES;
+    let mut room = limits::MAX_PAGE_BYTES;
+    let mut fits = |event: &pb::Event| {
+        let size = size(event);
+        let is_first = room == limits::MAX_PAGE_BYTES;
+        let has_room = size <= room || is_first;
+        room = room.saturating_sub(size);
+        has_room
+    };
+    let kept = if is_forward {
+        events.iter().take_while(|event| fits(event)).count()
+    } else {
+        events.iter().rev().take_while(|event| fits(event)).count()
+    };
+    if kept < events.len() {
+        page.has_more = true;
+        let cut = events.len() - kept;
+        if is_forward {
+            events.truncate(kept);
+            page.rows.truncate(kept);
+        } else {
+            events.drain(..cut);
+            page.rows.drain(..cut);
+        }
+    }
+    events
 }
 
 /// What the tokens of one answer share.
