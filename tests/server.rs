@@ -45,6 +45,13 @@ impl TestServer {
 
     /// A server over a folder that may hold data.
     pub async fn open(folder: TempDir, now: Timestamp) -> Self {
+        Self::configured(folder, now, "").await
+    }
+
+    /// A server with a configuration file; without one when it is empty.
+    pub async fn configured(folder: TempDir, now: Timestamp, config: &str) -> Self {
+        let file = (!config.is_empty()).then(|| folder.path().join("config.toml"));
+        file.iter().for_each(|file| std::fs::write(file, config).expect("the folder takes files"));
         // What the server logs stands beside a test that fails.
         let _already = tracing_subscriber::fmt().with_test_writer().with_env_filter("warn").try_init();
         let clock = Arc::new(ManualClock::at(now));
@@ -53,7 +60,7 @@ impl TestServer {
             listen: "127.0.0.1:0".into(),
             admin_listen: "127.0.0.1:0".into(),
             dev: true,
-            config: None,
+            config: file,
         };
         let config = Config::load(flags).expect("flags are right");
         let server = server::build(&config, clock.clone()).await.expect("the server builds");
@@ -77,9 +84,13 @@ impl TestServer {
 
     /// A client of that subject.
     pub fn client_of(&self, subject: &Subject<'_>) -> Client {
+        Client::new(self.channel.clone(), &self.token_of(subject))
+    }
+
+    /// A fresh token of that subject.
+    pub fn token_of(&self, subject: &Subject<'_>) -> String {
         let key = dev_key(self.data()).expect("the dev key");
-        let token = mint(&key, subject, self.clock.now()).expect("a token");
-        Client::new(self.channel.clone(), &token)
+        mint(&key, subject, self.clock.now()).expect("a token")
     }
 
     /// Lets time pass.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+pub mod plugin;
 pub mod serve;
 pub mod token;
 pub mod verify;
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the service.
     Serve(ServeArgs),
+    /// Make, build, check and test a collector plugin.
+    Plugin(PluginArgs),
     /// Print a bearer token made with a data folder's dev key, valid for 24 hours.
     Token(TokenArgs),
     /// Check that store and index of a data folder are sound and agree: exit 0 when they are, 1 when not, 2 when it cannot
@@ -55,6 +58,14 @@ pub struct ServeArgs {
     /// Load a demo organisation with 90 days of events through the real road.
     #[arg(long)]
     pub demo: bool,
+}
+
+/// `system-log plugin`
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: plugin::PluginCommand,
 }
 
 /// `system-log token`

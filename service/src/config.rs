@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use system_log_collectors::SigningKey;
 
 use crate::auth::token::{AUDIENCE, MIN_SECRET_BYTES};
 
@@ -25,6 +26,10 @@ pub struct Config {
     pub issuer: Option<Issuer>,
     /// Handed to the plugins by name.
     pub collectors: BTreeMap<String, serde_json::Value>,
+    /// Where more plugins lie.
+    pub collector_directory: Option<PathBuf>,
+    /// When there are any, each of those plugins must be signed by one of them.
+    pub collector_keys: Vec<SigningKey>,
 }
 
 /// An issuer whose tokens are signed with a shared secret.
@@ -64,6 +69,8 @@ struct AuthSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct CollectorsSection {
+    directory: Option<PathBuf>,
+    signing_keys: Vec<String>,
     config: BTreeMap<String, serde_json::Value>,
 }
 
@@ -111,6 +118,7 @@ impl Config {
             }
         }
         let issuer = file.auth.issuer(&mut wrong);
+        let collector_keys = file.collectors.keys(&mut wrong);
         if issuer.is_none() && !flags.dev && wrong.is_empty() {
             wrong.push("[auth]: issuer and hs256_secret are needed without --dev, or nobody could sign in".into());
         }
@@ -122,6 +130,8 @@ impl Config {
                 dev: flags.dev,
                 issuer,
                 collectors: file.collectors.config,
+                collector_directory: file.collectors.directory,
+                collector_keys,
             }),
             _ => Err(ConfigError(wrong)),
         }
@@ -154,6 +164,21 @@ impl AuthSection {
             return None;
         }
         Some(Issuer { issuer, audience: self.audience.unwrap_or_else(|| AUDIENCE.into()), secret })
+    }
+}
+
+impl CollectorsSection {
+    fn keys(&self, wrong: &mut Vec<String>) -> Vec<SigningKey> {
+        if let Some(directory) = self.directory.as_ref().filter(|directory| !directory.is_dir()) {
+            wrong.push(format!("collectors.directory: {} is not a folder that can be read", directory.display()));
+        }
+        if self.directory.is_none() && !self.signing_keys.is_empty() {
+            wrong.push("collectors.signing_keys: of no use without collectors.directory".into());
+        }
+        let key = |(index, text): (usize, &String)| {
+            SigningKey::parse(text).map_err(|rule| wrong.push(format!("collectors.signing_keys[{index}]: {rule}"))).ok()
+        };
+        self.signing_keys.iter().enumerate().filter_map(key).collect()
     }
 }
 
@@ -192,6 +217,24 @@ mod tests {
         assert_eq!(Config::load(flags.clone()).unwrap_err().0.len(), 2);
         fs::write(&path, "[auht]\n").unwrap();
         assert!(Config::load(flags).unwrap_err().to_string().contains("auht"));
+    }
+
+    #[test]
+    fn a_plugin_directory_must_be_there_and_keys_must_be_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let load = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Config::load(Flags { config: Some(path.clone()), ..flags(true, "127.0.0.1:0") })
+        };
+        let here = folder.path().display();
+        assert!(load(&format!("[collectors]\ndirectory = \"{here}\"\n")).unwrap().collector_directory.is_some());
+        let wrong = load("[collectors]\ndirectory = \"no/such/folder\"\nsigning_keys = [\"AAAA\"]\n").unwrap_err().0;
+        assert!(wrong[0].starts_with("collectors.directory: no/such/folder is not a folder"), "{wrong:?}");
+        assert!(wrong[1].starts_with("collectors.signing_keys[0]: the 32 bytes"), "{wrong:?}");
+        let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let wrong = load(&format!("[collectors]\nsigning_keys = [\"{key}\"]\n")).unwrap_err().0;
+        assert_eq!(wrong, ["collectors.signing_keys: of no use without collectors.directory"]);
     }
 
     #[test]

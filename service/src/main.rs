@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use system_log_service::cli::{Cli, Command, serve, token, verify};
+use system_log_service::cli::{Cli, Command, plugin, serve, token, verify};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Plugin(args) => plugin::run(&args.command),
         Command::Serve(args) => serve::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Verify(args) => verify::run(&args),
