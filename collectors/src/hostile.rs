@@ -4,6 +4,7 @@
 mod answers;
 mod greed;
 pub(crate) mod guest;
+mod many;
 mod time;
 
 use std::time::Duration;

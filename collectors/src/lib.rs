@@ -48,6 +48,8 @@ mod watch;
 
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod museum;
 
 pub use admission::AdmissionError;
 pub use directory::DirectoryOptions;

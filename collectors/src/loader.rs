@@ -22,6 +22,7 @@ use crate::limits::{CallLimits, HostLimits, MAX_CALL_RECORDS};
 use crate::manifest::Manifest;
 use crate::plugin::{CollectorInfo, Plugin};
 use crate::registry::{Registry, Slot};
+use crate::stats::Stats;
 use crate::{cases, digest, signature};
 
 /// Compiled built-in plugins of this process, by digest: a process with many hosts (tests) compiles each once.
@@ -179,7 +180,7 @@ impl Loader {
         let config =
             config_of(&self.config, &manifest.name).map_err(|mistake| AdmissionError::Conflicts(vec![mistake]))?;
         let (sandbox, digest) = self.sandbox(candidate, &manifest)?;
-        let plugin = Plugin {
+        let mut plugin = Plugin {
             info: Arc::new(CollectorInfo::active(&manifest, digest, candidate.origin.clone())),
             kinds: manifest.kinds.iter().cloned().map(Arc::new).collect(),
             config,
@@ -190,6 +191,8 @@ impl Loader {
         };
         if candidate.trust == Trust::Found {
             cases::run(&plugin, &cases)?;
+            // What an operator counts is what was sent.
+            plugin.sandbox.stats = Stats::default();
         }
         Ok(Arc::new(plugin))
     }

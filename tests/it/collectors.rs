@@ -22,8 +22,10 @@ const AT: &str = "2026-11-22T09:00:00Z";
 fn project() -> &'static Path {
     static PROJECT: OnceLock<PathBuf> = OnceLock::new();
     PROJECT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap().keep();
-        let project = folder.join("door");
+        let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("door");
+        if project.exists() {
+            fs::remove_dir_all(&project).unwrap();
+        }
         let (code, out, err) = run(&["plugin", "new", "door", "--dir", project.to_str().unwrap()]);
         assert_eq!(code, 0, "{err}");
         assert!(out.contains("cargo test && system-log plugin build"), "{out}");

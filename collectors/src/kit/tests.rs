@@ -66,10 +66,10 @@ fn a_plugin_that_breaks_a_law_is_told_which() {
             Guest { guilty: "(i32.store offset=12 (local.get $answer) (i32.const 3))", ..HONEST },
             "only declared kinds and words of the contract",
         ),
-        // A payload of four zeros is read as the address to trap on.
+        // It traps when the last record of a call begins with a brace: of the garbage one does.
         (
             Guest {
-                finish: "(if (i32.and (i32.ne (local.get $count) (i32.const 0)) (i32.eq (i32.load8_u (i32.load (local.get $inputs))) (i32.const 255))) (then unreachable))",
+                finish: "(if (local.get $count) (then (if (i32.eq (i32.const 123) (i32.load8_u (i32.load (local.get $input)))) (then unreachable))))",
                 ..HONEST
             },
             "garbage is refused and never trapped on",
