@@ -265,9 +265,8 @@ impl Server {
         let collectors = tokio::spawn(tell_collectors(self.health.clone(), self.host.clone(), self.stop.clone()));
         self.stop.cancelled().await;
         tracing::info!("stopping");
-        collectors.abort();
         tell_health(&self.health, ServingStatus::NotServing).await;
-        for task in [public, sweep] {
+        for task in [public, sweep, collectors] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the server failed");
             }
@@ -309,6 +308,9 @@ async fn tell_collectors(mut health: HealthReporter, host: Host, stop: Cancellat
             told.remove(&name);
         }
         if stop.run_until_cancelled(tokio::time::sleep(COLLECTOR_HEALTH_EVERY)).await.is_none() {
+            for name in told.into_keys() {
+                health.set_service_status(name, ServingStatus::NotServing).await;
+            }
             return;
         }
     }
