@@ -6,7 +6,9 @@ use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::cases;
 use crate::manifest::{self, Manifest, ManifestError};
+use crate::signature::SignatureError;
 
 /// The one interface with functions that a collector may import.
 const DIAGNOSTICS: &str = "system-log:collector/diagnostics";
@@ -62,6 +64,43 @@ pub enum AdmissionError {
     /// It does not survive its own start.
     #[error("does not start: {0}")]
     Start(String),
+    /// It has more than one section of cases, or one that cannot be read.
+    #[error("its section of cases is wrong: {0}")]
+    Cases(String),
+    /// It does not do what its own cases say.
+    #[error("its own case {case:?} fails: {why}")]
+    Case {
+        /// The case's name.
+        case: String,
+        /// What differs.
+        why: String,
+    },
+    /// The file is not what its checksum says: cut off, or another one.
+    #[error("the file's SHA-256 is {found}, but the checksum beside it says {wanted}")]
+    Digest {
+        /// Of the file.
+        found: String,
+        /// Of the file beside it.
+        wanted: String,
+    },
+    /// Signatures are required, and this one does not hold.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// It contradicts what is loaded already; all of it.
+    #[error("{}", .0.join("; "))]
+    Conflicts(Vec<String>),
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
+}
+
+/// What can be read of a component without running it.
+#[derive(Debug)]
+pub(crate) struct Outside<'a> {
+    /// What it says about itself.
+    pub(crate) manifest: Manifest,
+    /// The section with its cases.
+    pub(crate) cases: Option<&'a [u8]>,
 }
 
 /// What is usually behind an import.
@@ -73,18 +112,18 @@ fn fix(import: &str) -> &'static str {
     }
 }
 
-/// Reads a component's outside: imports, exports, manifest.
+/// Reads a component's outside: imports, exports, manifest, cases.
 ///
 /// # Errors
 /// The first reason not to let it in.
-pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<Manifest, AdmissionError> {
+pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<Outside<'_>, AdmissionError> {
     if component.len() > max_bytes {
         return Err(AdmissionError::TooLarge { bytes: component.len(), max: max_bytes });
     }
     if Parser::is_core_wasm(component) {
         return Err(AdmissionError::NotAComponent);
     }
-    let mut manifest = None;
+    let (mut manifest, mut cases) = (None, None);
     let mut exports_collect = false;
     // Of nested modules and components nothing counts: what they import, the outer component must give them.
     let mut depth = 0_u32;
@@ -112,13 +151,20 @@ pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<Manifest, Ad
                     return Err(AdmissionError::TwoManifests);
                 }
             }
+            Payload::CustomSection(section) if section.name() == cases::SECTION => {
+                let earlier = cases.replace(section.data());
+                if earlier.is_some() {
+                    return Err(AdmissionError::Cases("there is more than one".to_owned()));
+                }
+            }
             _ => {}
         }
     }
     if !exports_collect {
         return Err(AdmissionError::NoCollect);
     }
-    Ok(Manifest::parse(manifest.ok_or(AdmissionError::NoManifest)?)?)
+    let manifest = Manifest::parse(manifest.ok_or(AdmissionError::NoManifest)?)?;
+    Ok(Outside { manifest, cases })
 }
 
 /// Compiles what [`inspect`] let through; wasmtime validates every instruction on the way.

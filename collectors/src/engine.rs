@@ -23,6 +23,13 @@ pub(crate) fn shared() -> Result<Engine, EngineError> {
     ENGINE.get_or_init(build).clone()
 }
 
+/// An engine that counts instructions, for authors. Never the service's: counting costs time, and the epoch is enough to cut.
+pub(crate) fn counting() -> Result<Engine, EngineError> {
+    let engine = Engine::new(config().consume_fuel(true)).map_err(|error| EngineError(format!("{error:#}")))?;
+    start_ticker(&engine)?;
+    Ok(engine)
+}
+
 fn build() -> Result<Engine, EngineError> {
     let pooled = Engine::new(config().allocation_strategy(InstanceAllocationStrategy::Pooling(pool())));
     let engine = pooled.or_else(|error| {

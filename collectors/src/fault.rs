@@ -43,6 +43,11 @@ impl Fault {
         Self { reason: DeadLettered::CollectorQuarantined, message, stage: Stage::Call }
     }
 
+    /// Not tried: the collector is switched off for a while.
+    pub(crate) fn quarantined(why: &str) -> Self {
+        Self { reason: DeadLettered::CollectorQuarantined, message: format!("not tried: {why}"), stage: Stage::Call }
+    }
+
     /// Sorts out what wasmtime says. `growth_refused` is what our own limiter saw: the one sure sign of memory.
     pub(crate) fn of(error: &wasmtime::Error, stage: Stage, growth_refused: Option<String>, budget: Duration) -> Self {
         let (reason, message) = match (growth_refused, error.downcast_ref::<Trap>()) {
@@ -80,6 +85,15 @@ pub(crate) enum Failure {
     Plugin(Fault),
     /// No slot of the pool was free: the request is refused as a whole.
     NoSlot,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plugin(fault) => write!(f, "{}: {}", fault.reason.name(), fault.message),
+            Self::NoSlot => f.write_str("no room in the instance pool"),
+        }
+    }
 }
 
 impl Failure {

@@ -21,6 +21,8 @@ pub(crate) struct Guest {
 struct Caps {
     limits: StoreLimits,
     refused: Option<String>,
+    /// Most memory it was granted, in bytes.
+    peak: usize,
 }
 
 /// A linker with all a guest may import.
@@ -40,7 +42,7 @@ pub(crate) fn store(engine: &Engine, plugin: &Arc<str>, limits: &CallLimits) -> 
         .instances(limits::MAX_CORE_INSTANCES as usize)
         .trap_on_grow_failure(true)
         .build();
-    let caps = Caps { limits: caps, refused: None };
+    let caps = Caps { limits: caps, refused: None, peak: 0 };
     let mut store = Store::new(engine, Guest { plugin: plugin.clone(), lines_left: limits::MAX_LOG_LINES, caps });
     store.limiter(|guest| &mut guest.caps);
     store.set_hostcall_fuel(limits.output_bytes);
@@ -52,13 +54,20 @@ impl Guest {
     pub(crate) fn refused(&self) -> Option<String> {
         self.caps.refused.clone()
     }
+
+    /// Most linear memory it had, in bytes.
+    pub(crate) fn memory_peak(&self) -> usize {
+        self.caps.peak
+    }
 }
 
 impl ResourceLimiter for Caps {
     fn memory_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> wasmtime::Result<bool> {
         let granted = self.limits.memory_growing(now, wanted, max);
-        if granted.is_err() {
-            self.refused = Some(format!("wanted {wanted} bytes of memory"));
+        match granted {
+            Ok(true) => self.peak = self.peak.max(wanted),
+            Ok(false) => {}
+            Err(_) => self.refused = Some(format!("wanted {wanted} bytes of memory")),
         }
         granted
     }

@@ -1,21 +1,32 @@
 //! The door of this crate: records go in under a source's name, outcomes come out. It knows no organisation and no store.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{io, thread};
 
+use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use system_log_model::draft::{Outcome, Submission};
 use system_log_model::{Catalogue, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::admission::AdmissionError;
+use crate::cache::Cache;
+use crate::directory::{DirectoryOptions, Look};
 use crate::limits::HostLimits;
+use crate::loader::{Candidate, Loader, Trust};
 use crate::plugin::CollectorInfo;
 use crate::pool::Pool;
-use crate::registry::{Candidate, Registry};
+use crate::registry::Registry;
+use crate::stats::CollectorStats;
+use crate::watch::{self, Watched};
 use crate::{embedded, engine, job};
+
+/// How often the plugin directory is looked at: a change is loaded after two looks, sooner than a person expects it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -26,13 +37,26 @@ pub struct HostOptions {
     pub config: BTreeMap<String, Value>,
     /// What plugins may take.
     pub limits: HostLimits,
+    /// Where more plugins lie; it is watched.
+    pub directory: Option<DirectoryOptions>,
+    /// A folder of the host's own, readable by nobody else: compiled plugins, and the last good version of each file.
+    pub cache: Option<PathBuf>,
+    /// How often the directory is looked at.
+    pub look_every: Duration,
 }
 
 impl Default for HostOptions {
     /// One thread less than the machine has cores: the rest of the service wants to live as well.
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads: cores.saturating_sub(1).max(1), config: BTreeMap::new(), limits: HostLimits::default() }
+        Self {
+            threads: cores.saturating_sub(1).max(1),
+            config: BTreeMap::new(),
+            limits: HostLimits::default(),
+            directory: None,
+            cache: None,
+            look_every: LOOK_EVERY,
+        }
     }
 }
 
@@ -53,6 +77,14 @@ pub enum HostError {
     /// Plugins contradict each other or their configuration; all of it.
     #[error("{}", .0.join("; "))]
     Conflicts(Vec<String>),
+    /// The plugin directory or the cache.
+    #[error("{what}")]
+    Folder {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// The machine gives no threads.
     #[error("no threads for the collectors")]
     Threads(#[source] io::Error),
@@ -77,61 +109,133 @@ pub enum CollectError {
 pub struct Host(Arc<Inner>);
 
 struct Inner {
-    registry: Registry,
-    limits: HostLimits,
+    /// What serves. Taken out for each request, so that one that is running keeps what it began with.
+    registry: RwLock<Arc<Registry>>,
+    /// What serves without a directory.
+    base: Registry,
+    loader: Loader,
+    /// Held by the one reload at a time.
+    reloading: Mutex<()>,
     pool: Pool,
+    stopped: AtomicBool,
+}
+
+impl Inner {
+    fn registry(&self) -> Arc<Registry> {
+        self.registry.read().clone()
+    }
+
+    /// The new registry is made beside the one that serves, and takes its place in one step.
+    fn reload(&self) -> io::Result<()> {
+        let _one_at_a_time = self.reloading.lock();
+        let next = self.loader.next(&self.base, &self.registry())?;
+        *self.registry.write() = Arc::new(next);
+        Ok(())
+    }
+}
+
+impl Watched for Inner {
+    fn look(&self) -> Option<io::Result<Look>> {
+        let directory = self.loader.directory.as_ref().filter(|_| !self.stopped.load(Ordering::Relaxed))?;
+        Some(directory.look())
+    }
+
+    fn changed(&self) {
+        if let Err(error) = self.reload() {
+            tracing::warn!(%error, "the plugin directory cannot be read; what serves goes on serving");
+        }
+    }
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self.0.registry.plugins.iter().map(|plugin| &plugin.info.name);
+        let registry = self.0.registry();
+        let names = registry.plugins.iter().map(|plugin| &plugin.info.name);
         f.debug_tuple("Host").field(&names.collect::<Vec<_>>()).finish()
     }
 }
 
 impl Host {
-    /// A host with the built-in collectors.
+    /// A host with the built-in collectors, and with those of the directory.
     ///
     /// # Errors
-    /// [`HostError`]
+    /// [`HostError`]. A file of the directory that is refused is none: it stands in [`Self::collectors`].
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         Self::load(options, embedded::ALL.iter().map(Candidate::from).collect())
     }
 
-    /// A host with exactly these components (origin, bytes), each with its manifest inside.
+    /// A host with exactly these components (origin, bytes), each with its manifest inside, and those of the directory.
     ///
     /// # Errors
     /// [`HostError`]
     pub fn with_plugins(options: HostOptions, components: Vec<(String, Vec<u8>)>) -> Result<Self, HostError> {
-        let candidates =
-            components.iter().map(|(origin, component)| Candidate { origin: origin.clone(), component, shared: false });
+        let candidates = components.iter().map(|(origin, component)| Candidate {
+            origin: origin.clone(),
+            component,
+            trust: Trust::Given,
+        });
         Self::load(options, candidates.collect())
     }
 
     fn load(options: HostOptions, candidates: Vec<Candidate<'_>>) -> Result<Self, HostError> {
-        let HostOptions { threads, config, limits } = options;
+        let HostOptions { threads, config, limits, directory, cache, look_every } = options;
+        let folder = |what| move |source| HostError::Folder { what, source };
         let engine = engine::shared().map_err(|error| HostError::Engine(error.to_string()))?;
-        let registry = Registry::load(&engine, &limits, &config, candidates)?;
+        let cache = cache.map(|path| Cache::open(&path, &engine)).transpose();
+        let cache = cache.map_err(folder("the folder for compiled plugins cannot be used"))?;
         let pool = Pool::start(threads, limits.queue_requests, limits.queue_bytes).map_err(HostError::Threads)?;
-        Ok(Self(Arc::new(Inner { registry, limits, pool })))
+        let loader = Loader { engine, limits, config, cache, directory };
+        let base = loader.base(candidates)?;
+        // Before anything is read: what changes in between is seen as a change.
+        let unreadable = "the plugin directory cannot be read";
+        let look = loader.directory.as_ref().map(DirectoryOptions::look).transpose().map_err(folder(unreadable))?;
+        let first = loader.next(&base, &Registry::empty()).map_err(folder(unreadable))?;
+        let inner = Arc::new(Inner {
+            registry: RwLock::new(Arc::new(first)),
+            base,
+            loader,
+            reloading: Mutex::new(()),
+            pool,
+            stopped: AtomicBool::new(false),
+        });
+        if let Some(look) = look {
+            watch::start(Arc::downgrade(&inner), look, look_every).map_err(HostError::Threads)?;
+        }
+        Ok(Self(inner))
+    }
+
+    /// Reads the plugin directory again, now: blocks while it compiles. A file that is refused leaves its last good version
+    /// serving; requests that are running end on what they began with.
+    ///
+    /// # Errors
+    /// When the directory cannot be read: then nothing has changed.
+    pub fn reload(&self) -> io::Result<Vec<CollectorInfo>> {
+        self.0.reload()?;
+        Ok(self.collectors())
     }
 
     /// Built-in kinds and those that plugins declare.
     #[must_use]
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        self.0.registry.catalogue.clone()
+        self.0.registry().catalogue.clone()
     }
 
-    /// What is loaded, in the order it was loaded.
+    /// What is loaded, in the order it was loaded, and what could not be.
     #[must_use]
     pub fn collectors(&self) -> Vec<CollectorInfo> {
-        self.0.registry.plugins.iter().map(|plugin| CollectorInfo::clone(&plugin.info)).collect()
+        self.0.registry().describe()
+    }
+
+    /// What each collector did.
+    #[must_use]
+    pub fn stats(&self) -> Vec<CollectorStats> {
+        self.0.registry().plugins.iter().map(|plugin| plugin.stats()).collect()
     }
 
     /// The collector that answers for a source; `None` when there is none.
     #[must_use]
     pub fn collector_of(&self, source: &str) -> Option<Arc<CollectorInfo>> {
-        self.0.registry.of(source).map(|plugin| plugin.info.clone())
+        self.0.registry().of(source).map(|plugin| plugin.info.clone())
     }
 
     /// Collects records: one outcome for each, in order. Whatever a plugin does, the others' records are not harmed.
@@ -146,8 +250,8 @@ impl Host {
         received_at: Timestamp,
         records: Vec<Submission>,
     ) -> Result<Vec<Outcome>, CollectError> {
-        let plugin = self.0.registry.of(source).ok_or(CollectError::UnknownSource)?.clone();
-        let (limits, source) = (self.0.limits.clone(), source.to_owned());
+        let plugin = self.0.registry().of(source).ok_or(CollectError::UnknownSource)?.clone();
+        let (limits, source) = (self.0.loader.limits.clone(), source.to_owned());
         let bytes = records.iter().map(size).sum();
         let (answer, wait) = oneshot::channel();
         let work = move |stopping: &std::sync::atomic::AtomicBool| {
@@ -163,6 +267,7 @@ impl Host {
 
     /// Takes no more records, and ends the threads after their present call. Requests that wait are answered `Stopped`.
     pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Relaxed);
         self.0.pool.stop();
     }
 }

@@ -4,6 +4,7 @@
 mod answers;
 mod greed;
 pub(crate) mod guest;
+mod many;
 mod time;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use system_log_model::{DeadLettered, Dropped, Timestamp};
 
 use self::guest::{Guest, HONEST, MANIFEST};
 use crate::host::{Host, HostError, HostOptions};
-use crate::limits::HostLimits;
+use crate::limits::{BreakerLimits, HostLimits};
 
 /// Short deadlines, so that the tests are, and yet long enough for a busy machine to do what takes microseconds.
 fn limits() -> HostLimits {
@@ -22,6 +23,8 @@ fn limits() -> HostLimits {
         call_base: Duration::from_millis(100),
         call_per_record: Duration::ZERO,
         retry_factor: 2,
+        // What is switched off does no more harm; here each failure is to be seen.
+        breaker: BreakerLimits { requests: u32::MAX, ..BreakerLimits::default() },
         ..HostLimits::default()
     }
 }
@@ -37,7 +40,8 @@ fn host(guest: &Guest<'_>) -> Host {
 
 /// One record for each letter: `!` is a guilty one.
 async fn collect(host: &Host, records: &str) -> Vec<Verdict> {
-    let record = |c: char| Submission { payload: vec![c as u8], content_type: String::new(), headers: vec![] };
+    let record =
+        |c: char| Submission { payload: vec![c as u8], content_type: String::new(), headers: vec![], group: 0 };
     let outcomes = host.collect("hostile", Timestamp::from_micros(0), records.chars().map(record).collect()).await;
     let verdict = |outcome| match outcome {
         Outcome::One(verdict) => verdict,

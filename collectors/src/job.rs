@@ -5,15 +5,23 @@ use std::ops::Range;
 use system_log_model::draft::{Outcome, Submission, Verdict};
 use system_log_model::{Rejected, Timestamp, text};
 
-use crate::bindings::system_log::collector::types::{Call, Header, Input};
+use crate::bindings::system_log::collector::types::{Call, Header, Input, Outcome as Claimed};
 use crate::bisect::{self, Patience};
 use crate::convert;
+use crate::fault::Fault;
 use crate::host::CollectError;
 use crate::limits::{HostLimits, MAX_CALL_BYTES, MAX_TYPE_NAME_BYTES};
 use crate::plugin::Plugin;
 
 /// What a record is when its sender does not say.
 const DEFAULT_CONTENT_TYPE: &str = "application/json";
+
+/// A record for the plugin: its place in the request, its group, itself.
+struct Entry {
+    place: usize,
+    group: u32,
+    input: Input,
+}
 
 /// Runs a request. `cancelled` is asked before each call into the plugin.
 pub(crate) fn run(
@@ -25,38 +33,65 @@ pub(crate) fn run(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Outcome>, CollectError> {
     let call = Call { source, config: plugin.config.clone(), received_at: received_at.micros() };
-    // Records the plugin never sees already have their outcome.
-    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(records.len());
-    let mut inputs = Vec::with_capacity(records.len());
-    for record in records {
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; records.len()];
+    let mut entries = Vec::with_capacity(records.len());
+    for (place, record) in records.into_iter().enumerate() {
+        let group = if plugin.is_ours { 0 } else { record.group };
         match input(plugin, record) {
-            Ok(input) => {
-                inputs.push(input);
-                outcomes.push(None);
-            }
-            Err(verdict) => outcomes.push(Some(Outcome::One(verdict))),
+            Ok(input) => entries.push(Entry { place, group, input }),
+            // The plugin never sees it.
+            Err(verdict) => outcomes[place] = Some(Outcome::One(verdict)),
         }
     }
+    // Stable: within a group the order is the sender's.
+    entries.sort_by_key(|entry| entry.group);
+    let (places, groups): (Vec<usize>, Vec<u32>) = entries.iter().map(|entry| (entry.place, entry.group)).unzip();
+    let inputs: Vec<Input> = entries.into_iter().map(|entry| entry.input).collect();
+    let settled = settle(plugin, &call, &inputs, &groups, received_at, limits, cancelled)?;
+    for (place, result) in places.into_iter().zip(settled) {
+        outcomes[place] = Some(convert::outcome(result, &plugin.kinds));
+    }
+    let outcomes: Vec<Outcome> =
+        outcomes.into_iter().map(|outcome| outcome.expect("settle gives one result for each input")).collect();
+    outcomes.iter().for_each(|outcome| plugin.sandbox.stats.settled(outcome));
+    Ok(outcomes)
+}
+
+/// One result for each input, in order, and the breaker's share in it.
+fn settle(
+    plugin: &Plugin,
+    call: &Call,
+    inputs: &[Input],
+    groups: &[u32],
+    now: Timestamp,
+    limits: &HostLimits,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Result<Claimed, Fault>>, CollectError> {
+    let pass = match plugin.breaker.enter(now) {
+        Ok(pass) => pass,
+        Err(why) => return Ok(inputs.iter().map(|_| Err(Fault::quarantined(&why))).collect()),
+    };
     let mut patience = Patience { left: limits.patience, retry_factor: limits.retry_factor };
     let mut settled = Vec::with_capacity(inputs.len());
-    for part in parts(&inputs, plugin.call_records) {
-        let mut run = |slice: &[Input], stretch| plugin.sandbox.call(&call, slice, stretch);
-        settled.extend(bisect::settle(&inputs[part], &mut patience, cancelled, &mut run)?);
-    }
-    report(plugin, &settled);
-    let mut settled = settled.into_iter();
-    let fill = |outcome: Option<Outcome>| match outcome {
-        Some(outcome) => outcome,
-        None => {
-            let result = settled.next().expect("settle gives one result for each input");
-            convert::outcome(result, &plugin.kinds)
+    for run in groups.chunk_by(|left, right| left == right) {
+        let group = &inputs[settled.len()..settled.len() + run.len()];
+        for part in parts(group, plugin.call_records) {
+            let mut run = |slice: &[Input], stretch| plugin.sandbox.call(call, slice, stretch);
+            settled.extend(bisect::settle(&group[part], &mut patience, cancelled, &mut run)?);
         }
-    };
-    Ok(outcomes.into_iter().map(fill).collect())
+    }
+    let mut faults = settled.iter().filter_map(|result| result.as_ref().err());
+    let why = faults.next().map(|first| format!("{}: {}", first.reason.name(), first.message)).unwrap_or_default();
+    let failed = faults.count() + usize::from(!why.is_empty());
+    report(plugin, settled.len(), failed, &why);
+    if let Some(off) = pass.settle(now, settled.len(), failed, &why) {
+        tracing::error!(collector = %plugin.info.name, version = %plugin.info.version, "{off}");
+    }
+    Ok(settled)
 }
 
 fn input(plugin: &Plugin, record: Submission) -> Result<Input, Verdict> {
-    let Submission { payload, mut content_type, headers } = record;
+    let Submission { payload, mut content_type, headers, group: _ } = record;
     if content_type.is_empty() {
         DEFAULT_CONTENT_TYPE.clone_into(&mut content_type);
     }
@@ -92,16 +127,14 @@ fn size(input: &Input) -> usize {
 }
 
 /// One line for a request, however many of its records failed.
-fn report<O>(plugin: &Plugin, settled: &[Result<O, crate::fault::Fault>]) {
-    let mut faults = settled.iter().filter_map(|result| result.as_ref().err());
-    if let Some(first) = faults.next() {
+fn report(plugin: &Plugin, records: usize, failed: usize, why: &str) {
+    if failed > 0 {
         tracing::warn!(
             collector = %plugin.info.name,
             version = %plugin.info.version,
-            failed = 1 + faults.count(),
-            records = settled.len(),
-            reason = first.reason.name(),
-            message = %first.message,
+            failed,
+            records,
+            first = why,
             "a collector failed on records; they are dead-lettered"
         );
     }

@@ -73,6 +73,36 @@ pub struct HostLimits {
     pub queue_requests: usize,
     /// Payload bytes that may wait or be in work: sixteen of the largest requests.
     pub queue_bytes: usize,
+    /// When a collector is switched off, and for how long.
+    pub breaker: BreakerLimits,
+}
+
+/// When a collector that keeps failing is switched off. It must have failed on many requests and on most records: a few
+/// broken records, however often one sender repeats them, do not switch it off for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerLimits {
+    /// What counts as lately.
+    pub window: Duration,
+    /// Requests with failures within the window.
+    pub requests: u32,
+    /// Of all records within the window, at least so many of a hundred failed.
+    pub percent: u32,
+    /// How long the first quarantine lasts. Then one request is tried; each failure doubles the time.
+    pub first: Duration,
+    /// No quarantine lasts longer.
+    pub longest: Duration,
+}
+
+impl Default for BreakerLimits {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(60),
+            requests: 5,
+            percent: 50,
+            first: Duration::from_secs(10),
+            longest: Duration::from_secs(300),
+        }
+    }
 }
 
 impl Default for HostLimits {
@@ -89,6 +119,7 @@ impl Default for HostLimits {
             patience: Duration::from_secs(10),
             queue_requests: 1_024,
             queue_bytes: 64 * MIB,
+            breaker: BreakerLimits::default(),
         }
     }
 }

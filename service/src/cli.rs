@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 pub mod key;
+pub mod plugin;
 pub mod serve;
 pub mod token;
 pub mod verify;
@@ -28,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the service.
     Serve(ServeArgs),
+    /// Make, build, check and test a collector plugin.
+    Plugin(PluginArgs),
     /// Print a bearer token made with a data folder's dev key, valid for 24 hours.
     Token(TokenArgs),
     /// Make, list and revoke API keys of a running server.
@@ -58,6 +61,14 @@ pub struct ServeArgs {
     /// Load a demo organisation with 90 days of events through the real road.
     #[arg(long)]
     pub demo: bool,
+}
+
+/// `system-log plugin`
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: plugin::PluginCommand,
 }
 
 /// `system-log token`

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use system_log_collectors::SigningKey;
 
 use crate::auth::rate::DEFAULT_PER_SECOND;
 use crate::auth::token::{AUDIENCE, MIN_SECRET_BYTES};
@@ -37,6 +38,10 @@ pub struct Config {
     pub requests_per_second: Option<u32>,
     /// Receivers of providers' webhooks.
     pub hooks: Vec<Hook>,
+    /// Where more plugins lie.
+    pub collector_directory: Option<PathBuf>,
+    /// When there are any, each of those plugins must be signed by one of them.
+    pub collector_keys: Vec<SigningKey>,
 }
 
 /// An issuer whose tokens are signed with a shared secret.
@@ -84,6 +89,8 @@ struct AuthSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct CollectorsSection {
+    directory: Option<PathBuf>,
+    signing_keys: Vec<String>,
     config: BTreeMap<String, serde_json::Value>,
 }
 
@@ -135,6 +142,7 @@ impl Config {
         let given_rate = file.limits.rate(&mut wrong);
         // In development a load test is no attack.
         let requests_per_second = given_rate.or((!flags.dev).then_some(DEFAULT_PER_SECOND));
+        let collector_keys = file.collectors.keys(&mut wrong);
         if issuer.is_none() && !flags.dev && wrong.is_empty() {
             wrong.push("[auth]: issuer and hs256_secret are needed without --dev, or nobody could sign in".into());
         }
@@ -148,6 +156,8 @@ impl Config {
                 collectors: file.collectors.config,
                 requests_per_second,
                 hooks,
+                collector_directory: file.collectors.directory,
+                collector_keys,
             }),
             _ => Err(ConfigError(wrong)),
         }
@@ -204,6 +214,21 @@ impl Config {
     }
 }
 
+impl CollectorsSection {
+    fn keys(&self, wrong: &mut Vec<String>) -> Vec<SigningKey> {
+        if let Some(directory) = self.directory.as_ref().filter(|directory| !directory.is_dir()) {
+            wrong.push(format!("collectors.directory: {} is not a folder that can be read", directory.display()));
+        }
+        if self.directory.is_none() && !self.signing_keys.is_empty() {
+            wrong.push("collectors.signing_keys: of no use without collectors.directory".into());
+        }
+        let key = |(index, text): (usize, &String)| {
+            SigningKey::parse(text).map_err(|rule| wrong.push(format!("collectors.signing_keys[{index}]: {rule}"))).ok()
+        };
+        self.signing_keys.iter().enumerate().filter_map(key).collect()
+    }
+}
+
 /// A secret by reference: `env:NAME` or `file:PATH`, never the secret itself.
 pub(crate) fn secret_of(key: &str, reference: &str, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     let secret = match reference.split_once(':') {
@@ -239,6 +264,24 @@ mod tests {
         assert_eq!(Config::load(flags.clone()).unwrap_err().0.len(), 2);
         fs::write(&path, "[auht]\n").unwrap();
         assert!(Config::load(flags).unwrap_err().to_string().contains("auht"));
+    }
+
+    #[test]
+    fn a_plugin_directory_must_be_there_and_keys_must_be_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let load = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Config::load(Flags { config: Some(path.clone()), ..flags(true, "127.0.0.1:0") })
+        };
+        let here = folder.path().display();
+        assert!(load(&format!("[collectors]\ndirectory = \"{here}\"\n")).unwrap().collector_directory.is_some());
+        let wrong = load("[collectors]\ndirectory = \"no/such/folder\"\nsigning_keys = [\"AAAA\"]\n").unwrap_err().0;
+        assert!(wrong[0].starts_with("collectors.directory: no/such/folder is not a folder"), "{wrong:?}");
+        assert!(wrong[1].starts_with("collectors.signing_keys[0]: the 32 bytes"), "{wrong:?}");
+        let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let wrong = load(&format!("[collectors]\nsigning_keys = [\"{key}\"]\n")).unwrap_err().0;
+        assert_eq!(wrong, ["collectors.signing_keys: of no use without collectors.directory"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod admit;
 mod record;
 mod replay;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use system_log_collectors::{CollectorInfo, Host};
@@ -285,11 +286,15 @@ fn sort_out(
 ) -> (Vec<Submission>, Vec<Pending>) {
     let mut submissions = Vec::with_capacity(records.len());
     let mut pending = Vec::with_capacity(records.len());
+    // To the sandbox an organisation is a number: those of different ones do not meet in a plugin that is not ours.
+    let mut groups: HashMap<Option<OrgId>, u32> = HashMap::new();
     for (place, record) in records.into_iter().enumerate() {
         match record.check(context.caller, org) {
             Err(result) => results[place] = Some(result),
             Ok((record, org)) => {
-                submissions.push(record.submission());
+                let next = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+                let group = *groups.entry(org.clone()).or_insert(next);
+                submissions.push(record.submission(group));
                 pending.push(Pending { place, org, record });
             }
         }

@@ -1,5 +1,7 @@
 //! What an operator watches, in Prometheus' text form. No label names an organisation: their number is not bounded.
 
+mod collectors;
+
 use http::{HeaderMap, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -7,6 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use system_log_collectors::Host;
 use system_log_index::Status as StoreStatus;
 use tonic::{Code, Status};
 
@@ -40,6 +43,16 @@ pub struct Metrics {
     pending_events: Gauge,
     poisoned: Gauge,
     disk: Family<PartLabels, Gauge>,
+}
+
+impl Metrics {
+    /// Metrics of a server with these collectors.
+    #[must_use]
+    pub fn new(host: Host) -> Self {
+        let mut metrics = Self::default();
+        metrics.registry.register_collector(Box::new(collectors::CollectorMetrics(host)));
+        metrics
+    }
 }
 
 impl Default for Metrics {

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod listener;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use system_log_collectors::{Host, HostError, HostOptions};
+use system_log_collectors::{CollectorState, DirectoryOptions, Host, HostError, HostOptions};
 use system_log_index::{OpenError, Store, StoreLimits, StoreOptions};
 use system_log_model::{Clock, Guard, limits};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::audit::Auditor;
@@ -51,6 +53,10 @@ const SERVICES: [&str; 6] = [
     "systemlog.v1.CollectorService",
     "systemlog.v1.KeyService",
 ];
+/// How often health is told which collectors are switched off.
+const COLLECTOR_HEALTH_EVERY: Duration = Duration::from_secs(1);
+/// Folder of compiled plugins, and of the last good version of each.
+const COLLECTOR_CACHE: &str = "collectors";
 const SEAL_KEY_FILE: &str = "seal.key";
 
 /// Why a server cannot be built.
@@ -59,7 +65,7 @@ pub enum BuildError {
     /// The data folder cannot be opened.
     #[error("the data folder cannot be opened")]
     Store(#[from] OpenError),
-    /// A built-in collector does not load.
+    /// A built-in collector does not load, or the plugin directory cannot be read.
     #[error("the collectors cannot be loaded")]
     Host(#[from] HostError),
     /// A key file or a listener.
@@ -103,10 +109,9 @@ pub struct Server {
 /// [`BuildError`]; nothing is left running.
 pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, BuildError> {
     let store = open_store(config, clock.clone()).await?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let host = Host::new(HostOptions { threads, config: config.collectors.clone(), ..HostOptions::default() })?;
+    let host = open_host(config).await?;
     let guard = Arc::new(Guard::with_literals(config.literals()));
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(Metrics::new(host.clone()));
     let stop = CancellationToken::new();
     let seal = secret_file(&config.data.join(SEAL_KEY_FILE)).map_err(io("the key of page tokens"))?;
 
@@ -126,7 +131,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
     });
     let (health, health_service) = tonic_health::server::health_reporter();
     // Until it serves, it says so: the reporter's own default is SERVING.
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.set_service_status("", ServingStatus::NotServing).await;
     let routes = services(&road, &reader, &stop, health_service)?;
     let gate_state = Arc::new(Gate {
         verifiers: verifiers(config)?,
@@ -166,6 +171,21 @@ async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, Bui
     let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
     Ok(opened
         .map_err(|error| BuildError::Io { what: "opening the data folder", source: io::Error::other(error) })??)
+}
+
+/// Compiles what the cache does not have: seconds, so not on a thread of the runtime.
+async fn open_host(config: &Config) -> Result<Host, BuildError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let directory = config.collector_directory.clone();
+    let options = HostOptions {
+        threads,
+        config: config.collectors.clone(),
+        cache: directory.is_some().then(|| config.data.join(COLLECTOR_CACHE)),
+        directory: directory.map(|path| DirectoryOptions { path, keys: config.collector_keys.clone() }),
+        ..HostOptions::default()
+    };
+    let opened = tokio::task::spawn_blocking(move || Host::new(options)).await;
+    Ok(opened.map_err(|error| BuildError::Io { what: "loading the collectors", source: io::Error::other(error) })??)
 }
 
 fn verifiers(config: &Config) -> Result<Vec<Verifier>, BuildError> {
@@ -249,15 +269,16 @@ impl Server {
 
     /// Serves until [`Self::stopper`] is cancelled, then drains. Returns within [`SHUTDOWN`] of the stop.
     pub async fn run(self) {
-        tell_health(&self.health, tonic_health::ServingStatus::Serving).await;
+        tell_health(&self.health, ServingStatus::Serving).await;
         let halt = CancellationToken::new();
         let public = tokio::spawn(listener::serve(self.public, self.router, self.stop.clone(), DRAIN));
         let admin = tokio::spawn(listener::serve(self.admin, self.admin_router, halt.clone(), Duration::from_secs(1)));
         let sweep = tokio::spawn(sweep(self.store.clone(), self.stop.clone()));
+        let collectors = tokio::spawn(tell_collectors(self.health.clone(), self.host.clone(), self.stop.clone()));
         self.stop.cancelled().await;
         tracing::info!("stopping");
-        tell_health(&self.health, tonic_health::ServingStatus::NotServing).await;
-        for task in [public, sweep] {
+        tell_health(&self.health, ServingStatus::NotServing).await;
+        for task in [public, sweep, collectors] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the server failed");
             }
@@ -275,9 +296,35 @@ impl Server {
 }
 
 /// Says the same of the server and of each of its services.
-async fn tell_health(health: &HealthReporter, status: tonic_health::ServingStatus) {
+async fn tell_health(health: &HealthReporter, status: ServingStatus) {
     for service in SERVICES {
         health.set_service_status(service, status).await;
+    }
+}
+
+/// Says of each collector, as `collector/NAME`, whether it takes records.
+async fn tell_collectors(mut health: HealthReporter, host: Host, stop: CancellationToken) {
+    let mut told: HashMap<String, bool> = HashMap::new();
+    loop {
+        let mut gone: Vec<String> = told.keys().cloned().collect();
+        for info in host.collectors().into_iter().filter(|info| info.state != CollectorState::Failed) {
+            let (name, serves) = (format!("collector/{}", info.name), info.state == CollectorState::Active);
+            gone.retain(|known| *known != name);
+            if told.insert(name.clone(), serves) != Some(serves) {
+                let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
+                health.set_service_status(name, status).await;
+            }
+        }
+        for name in gone {
+            health.clear_service_status(&name).await;
+            told.remove(&name);
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(COLLECTOR_HEALTH_EVERY)).await.is_none() {
+            for name in told.into_keys() {
+                health.set_service_status(name, ServingStatus::NotServing).await;
+            }
+            return;
+        }
     }
 }
 

@@ -30,6 +30,14 @@ async fn what_was_secret_is_found_nowhere_and_the_rest_is() {
     }
     let results = server.sender().send("webhook", "acme", records).await.unwrap();
     assert!(results.iter().all(|result| result.outcome() == pb::Outcome::Stored));
+    // This collector keeps fields it does not know as attributes: a secret may stand in the name of one.
+    let names = secrets();
+    let named = names.iter().enumerate().map(|(n, secret)| {
+        record(&json!({"id": format!("k{n}"), "event": "task_auto_completed", "occurred_at": "2026-11-22T09:00:00Z",
+            secret.as_str(): "yes"}))
+    });
+    let results = server.sender().send("platform", "acme", named.collect()).await.unwrap();
+    assert!(results.iter().all(|result| result.outcome() == pb::Outcome::Stored));
     let letters =
         secrets().iter().map(|s| record(&json!({"event": "unheard_of", "note": format!("token {s}")}))).collect();
     server.sender().send("security", "acme", letters).await.unwrap();

@@ -1,12 +1,31 @@
-//! `cargo xtask bench`: the release build, measured through its own gRPC contract.
+//! `cargo xtask bench`: the release build, measured through its own gRPC contract. `cargo xtask bench plugins`: what a record
+//! costs in each built-in collector.
 
-use crate::process::{self, Failure, cargo};
+use clap::ValueEnum;
+
+use crate::process::{self, Failure, cargo, program};
+
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Only {
+    /// The collectors, in batches of several sizes, in fresh and in warm instances.
+    Plugins,
+}
 
 pub(crate) fn run(events: u64) -> Result<(), Failure> {
-    let root = crate::root();
-    process::run(cargo(root).args(["build", "--release", "--package", "system-log-service", "--bin", "system-log"]))?;
-    let mut bench = cargo(root);
+    build()?;
+    let mut bench = cargo(crate::root());
     bench.args(["run", "--release", "--quiet", "--package", "system-log-tests", "--bin", "figures", "--"]);
     bench.env("SYSTEM_LOG_BIN", crate::target().join("release").join("system-log"));
     process::run(bench.args(["--events", &events.to_string()]))
+}
+
+pub(crate) fn plugins() -> Result<(), Failure> {
+    build()?;
+    process::run(program(crate::target().join("release").join("system-log")).args(["plugin", "bench"]))
+}
+
+fn build() -> Result<(), Failure> {
+    let package = ["build", "--release", "--package", "system-log-service", "--bin", "system-log"];
+    process::run(cargo(crate::root()).args(package))
 }

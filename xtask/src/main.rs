@@ -37,6 +37,8 @@ enum Command {
     },
     /// Build the service for release and measure it; prints the tables of docs/benchmarks.md.
     Bench {
+        /// Only this.
+        only: Option<bench::Only>,
         /// Events to send.
         #[arg(long, default_value_t = 200_000)]
         events: u64,
@@ -53,7 +55,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { more } => run::run(&more),
         Command::Test { only } => test::run(only.as_deref()),
-        Command::Bench { events } => bench::run(events),
+        Command::Bench { only: Some(bench::Only::Plugins), .. } => bench::plugins(),
+        Command::Bench { only: None, events } => bench::run(events),
         Command::Plugins { out } => plugins::run(&out),
     };
     match done {

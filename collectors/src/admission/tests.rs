@@ -26,9 +26,9 @@ fn refused_while_loading(component: Vec<u8>) -> AdmissionError {
 #[test]
 fn built_in_collectors_come_in_by_the_same_door() {
     for (name, component) in embedded::ALL {
-        assert_eq!(inspect(component, MAX).unwrap().name, *name);
+        assert_eq!(inspect(component, MAX).unwrap().manifest.name, *name);
     }
-    assert_eq!(inspect(&HONEST.with(MANIFEST), MAX).unwrap().name, "hostile");
+    assert_eq!(inspect(&HONEST.with(MANIFEST), MAX).unwrap().manifest.name, "hostile");
 }
 
 #[test]

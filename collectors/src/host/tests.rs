@@ -14,7 +14,9 @@ use super::*;
 use crate::hostile::guest::{Guest, HONEST, MANIFEST};
 use crate::plugin::CollectorState;
 
+mod breaker;
 mod cases;
+mod directory;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_000_000);
 
@@ -23,7 +25,7 @@ fn built_in() -> Host {
 }
 
 fn record(payload: impl Into<Vec<u8>>) -> Submission {
-    Submission { payload: payload.into(), content_type: "application/json".into(), headers: vec![] }
+    Submission { payload: payload.into(), content_type: "application/json".into(), headers: vec![], group: 0 }
 }
 
 fn delivery(id: usize) -> Submission {

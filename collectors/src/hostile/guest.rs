@@ -109,10 +109,14 @@ impl Guest<'_> {
 }
 
 /// A component with a manifest appended, as the build does it.
-pub(crate) fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Vec<u8> {
-    let name = manifest::SECTION.as_bytes();
+pub(crate) fn with_manifest(component: Vec<u8>, manifest: &str) -> Vec<u8> {
+    with_section(component, manifest::SECTION, manifest.as_bytes())
+}
+
+/// A component with a custom section appended.
+pub(crate) fn with_section(mut component: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
     let mut section = leb128(name.len());
-    section.extend([name, manifest.as_bytes()].concat());
+    section.extend([name.as_bytes(), content].concat());
     component.push(0); // a custom section
     component.extend(leb128(section.len()));
     component.extend(section);

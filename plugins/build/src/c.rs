@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{BuildError, Plugin, finished, read};
+use crate::{BuildError, Plugin, assemble};
 
 /// Programs the scripts need, and the line that installs each.
 const TOOLS: [(&str, &str); 3] = [
@@ -31,5 +31,6 @@ pub fn build_c(folder: &Path, out: &Path) -> Result<Plugin, BuildError> {
     if !script.status.success() {
         return Err(BuildError::Compile(String::from_utf8_lossy(&script.stderr).into_owned()));
     }
-    finished(&name, &read(&out.join("module.wasm"))?, &read(&folder.join("plugin.toml"))?)
+    let component = assemble(&name, &out.join("module.wasm"), folder)?;
+    Ok(Plugin { name, component })
 }

@@ -6,20 +6,29 @@ use wasm_encoder::{ComponentSection, CustomSection, Encode};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
+use crate::cases::CASES_SECTION;
 use crate::{ALLOWED_IMPORT, BuildError, TYPES_IMPORT};
 
 /// The custom section that holds the manifest, as the author wrote it: a host reads it without running code.
 pub const MANIFEST_SECTION: &str = "system-log:manifest";
 
-/// Encodes a module and appends its manifest.
-pub(crate) fn encode(plugin: &str, module: &[u8], manifest: &[u8]) -> Result<Vec<u8>, BuildError> {
+/// Encodes a module and appends its manifest and its cases.
+pub(crate) fn encode(
+    plugin: &str,
+    module: &[u8],
+    manifest: &[u8],
+    cases: Option<&[u8]>,
+) -> Result<Vec<u8>, BuildError> {
     let failed = |why: String| BuildError::Encode { plugin: plugin.to_owned(), why };
     let encoder = ComponentEncoder::default().validate(true).module(module);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());
     let mut component = encoded.map_err(|error| failed(format!("{error:#}")))?;
-    let section = CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Borrowed(manifest) };
-    component.push(ComponentSection::id(&section));
-    section.encode(&mut component);
+    for (name, data) in [(MANIFEST_SECTION, Some(manifest)), (CASES_SECTION, cases)] {
+        let Some(data) = data else { continue };
+        let section = CustomSection { name: Cow::Borrowed(name), data: Cow::Borrowed(data) };
+        component.push(ComponentSection::id(&section));
+        section.encode(&mut component);
+    }
     Ok(component)
 }
 

@@ -1,8 +1,10 @@
 //! Compiling guests with cargo, from inside or outside another cargo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, io};
+
+use serde_json::Value;
 
 use crate::{BuildError, TARGET};
 
@@ -57,6 +59,43 @@ pub(crate) fn compile(workspace: &Path, target_dir: &Path, names: &[&str]) -> Re
     for name in names {
         command.args(["--package", &format!("system-log-collector-{name}")]);
     }
+    run(&mut command, workspace)
+}
+
+/// Builds the crate of one folder. Gives its name and the module.
+pub(crate) fn compile_project(folder: &Path) -> Result<(String, PathBuf), BuildError> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut ask = Command::new(&cargo);
+    ask.current_dir(folder).args(["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_slice(&output(&mut ask)?).map_err(|error| project(&error.to_string()))?;
+    let manifest = folder.join("Cargo.toml").canonicalize();
+    let manifest = manifest.map_err(|source| BuildError::Io { what: "looking for Cargo.toml".into(), source })?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let is_ours = |package: &&Value| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest);
+    let package = packages.into_iter().find(is_ours).ok_or_else(|| project("Cargo.toml has no [package]"))?;
+    let targets = package["targets"].as_array().into_iter().flatten();
+    let cdylib = |target: &&Value| {
+        target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
+    };
+    let library = targets.into_iter().find(cdylib).ok_or_else(|| {
+        project("Cargo.toml builds no module: it needs [lib] with crate-type = [\"cdylib\", \"rlib\"]")
+    })?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let target_dir = PathBuf::from(text(&metadata["target_directory"]));
+    let mut command = Command::new(cargo);
+    command.current_dir(folder).args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(&target_dir);
+    command.args(["--package", &text(&package["name"])]);
+    run(&mut command, folder)?;
+    let module = format!("{}.wasm", text(&library["name"]).replace('-', "_"));
+    Ok((text(&package["name"]), target_dir.join(TARGET).join("release").join(module)))
+}
+
+fn project(why: &str) -> BuildError {
+    BuildError::Project(why.to_owned())
+}
+
+/// Runs a build without what an outer one has set.
+fn run(command: &mut Command, workspace: &Path) -> Result<(), BuildError> {
     for variable in OUTER {
         command.env_remove(variable);
     }
@@ -74,9 +113,14 @@ pub(crate) fn compile(workspace: &Path, target_dir: &Path, names: &[&str]) -> Re
         }
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    output(command).map(drop)
+}
+
+/// Standard output of a cargo that succeeds.
+fn output(command: &mut Command) -> Result<Vec<u8>, BuildError> {
     let output = command.output().map_err(|source| BuildError::Io { what: "starting cargo".into(), source })?;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
     Err(BuildError::Compile(String::from_utf8_lossy(&output.stderr).into_owned()))
 }

@@ -1,17 +1,22 @@
 //! Builds collector plugins: a guest crate becomes a core module for `wasm32-unknown-unknown`, the module a component
 //! whose only imports are our own, with its manifest inside.
 //!
-//! Used by the host's build script for the built-in collectors and by `cargo xtask plugins`.
+//! Used by the host's build script for the built-in collectors, by `cargo xtask plugins`, and by `system-log plugin` for
+//! everybody else's.
 
 mod c;
+mod cases;
 mod component;
 mod guest;
+mod scaffold;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use c::{build_c, missing_for_c};
+pub use cases::CASES_SECTION;
 pub use component::{MANIFEST_SECTION, check_imports};
+pub use scaffold::scaffold;
 
 /// The target guests are compiled for. Not a WASI one: its standard library would import a dozen interfaces.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -33,6 +38,17 @@ pub enum BuildError {
         /// Why it failed.
         source: io::Error,
     },
+    /// A case cannot be packed.
+    #[error("the case {case}: {why}")]
+    Case {
+        /// The file.
+        case: String,
+        /// The rule it breaks.
+        why: String,
+    },
+    /// The project's files are not what a plugin's are.
+    #[error("{0}")]
+    Project(String),
     /// The module cannot be made a component.
     #[error("plugin {plugin:?} cannot be encoded as a component: {why}")]
     Encode {
@@ -91,16 +107,29 @@ pub fn build(workspace: &Path, target_dir: &Path, names: &[&str]) -> Result<Vec<
 
 fn finish(workspace: &Path, target_dir: &Path, name: &str) -> Result<Plugin, BuildError> {
     let file = format!("system_log_collector_{}.wasm", name.replace('-', "_"));
-    let module = read(&target_dir.join(TARGET).join("release").join(file))?;
-    let manifest = read(&workspace.join(name).join("plugin.toml"))?;
-    finished(name, &module, &manifest)
+    let module = target_dir.join(TARGET).join("release").join(file);
+    Ok(Plugin { name: name.to_owned(), component: assemble(name, &module, &workspace.join(name))? })
 }
 
-/// A component with its manifest, whatever language the module was written in.
-fn finished(name: &str, module: &[u8], manifest: &[u8]) -> Result<Plugin, BuildError> {
-    let component = component::encode(name, module, manifest)?;
+/// Builds the plugin of one project folder: a crate with `plugin.toml` and `cases/` beside its `Cargo.toml`. Gives the
+/// component; cargo's own files stay in the project's target folder.
+///
+/// # Errors
+/// [`BuildError`]
+pub fn build_project(folder: &Path) -> Result<Plugin, BuildError> {
+    guest::ensure_target()?;
+    let (name, module) = guest::compile_project(folder)?;
+    let component = assemble(&name, &module, folder)?;
+    Ok(Plugin { name, component })
+}
+
+/// Module, manifest and cases become a component that imports nothing it must not.
+fn assemble(name: &str, module: &Path, folder: &Path) -> Result<Vec<u8>, BuildError> {
+    let manifest = read(&folder.join("plugin.toml"))?;
+    let cases = cases::pack(&folder.join("cases"))?;
+    let component = component::encode(name, &read(module)?, &manifest, cases.as_deref())?;
     check_imports(name, &component)?;
-    Ok(Plugin { name: name.to_owned(), component })
+    Ok(component)
 }
 
 /// Everything a build of these plugins depends on; a build script tells cargo about each.
@@ -110,10 +139,7 @@ pub fn inputs(workspace: &Path, names: &[&str]) -> Vec<PathBuf> {
     for name in names.iter().chain(&["sdk"]) {
         let folder = workspace.join(name);
         paths.extend([folder.join("src"), folder.join("Cargo.toml")]);
-        let manifest = folder.join("plugin.toml");
-        if manifest.is_file() {
-            paths.push(manifest);
-        }
+        paths.extend([folder.join("plugin.toml"), folder.join("cases")].into_iter().filter(|path| path.exists()));
     }
     paths
 }

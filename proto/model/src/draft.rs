@@ -16,6 +16,9 @@ pub struct Submission {
     pub content_type: String,
     /// Provider's headers, names in lower case, credentials already removed.
     pub headers: Vec<(String, String)>,
+    /// Records of different groups never meet within one sandbox, unless the plugin is one of ours. A group is an
+    /// organisation, as far as one is known, but nobody behind this needs to know that.
+    pub group: u32,
 }
 
 /// What a plugin makes of one record, or of one item of a page.

@@ -49,9 +49,18 @@ impl pb::collector_service_server::CollectorService for Collectors {
 
     async fn reload_collectors(
         &self,
-        _: Request<pb::ReloadCollectorsRequest>,
+        request: Request<pb::ReloadCollectorsRequest>,
     ) -> Result<Response<pb::ReloadCollectorsResponse>, Status> {
-        Err(Refusal::later("ReloadCollectors").into())
+        caller(&request)?;
+        let host = self.road.host.clone();
+        // It compiles.
+        let reloaded = tokio::task::spawn_blocking(move || host.reload()).await.map_err(|e| Refusal::internal(&e))?;
+        let collectors = reloaded.map_err(|error| {
+            tracing::error!(%error, "the plugin directory cannot be read");
+            let message = "the plugin directory cannot be read; what serves goes on serving";
+            Refusal::new(tonic::Code::Unavailable, "DIRECTORY_UNREADABLE", message)
+        })?;
+        Ok(Response::new(pb::ReloadCollectorsResponse { collectors: collectors.iter().map(collector).collect() }))
     }
 
     async fn list_dead_letters(

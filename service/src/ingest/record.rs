@@ -61,11 +61,12 @@ impl IncomingRecord {
 
     /// What the plugin sees.
     #[must_use]
-    pub fn submission(&self) -> Submission {
+    pub fn submission(&self, group: u32) -> Submission {
         Submission {
             payload: self.payload.clone(),
             content_type: self.content_type.clone(),
             headers: self.headers.clone(),
+            group,
         }
     }
 }
