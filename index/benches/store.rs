@@ -121,6 +121,7 @@ fn org_of(number: usize) -> OrgId {
     OrgId::new(&format!("org-{number}")).unwrap()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench has no clock to inject")]
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_micros(since.as_micros() as i64)

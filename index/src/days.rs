@@ -14,7 +14,7 @@ use system_log_model::clock::{Day, MICROS_PER_DAY};
 use system_log_model::{OrgId, Timestamp};
 
 use crate::chunk::Chunk;
-use crate::day::{DayError, DayHandle, Rows};
+use crate::day::{DayError, DayHandle};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
 use crate::error::chain;
@@ -23,10 +23,14 @@ use crate::late::{self, Late};
 use crate::options::StoreLimits;
 
 pub(crate) mod directory;
+mod handles;
 mod repair;
 
 /// Events of a day by organisation, ascending.
 pub(crate) type DayEvents = Vec<(OrgId, Vec<Arc<Stored>>)>;
+
+/// Late chunks and their day.
+pub(crate) type DayChunkList = (Day, Vec<Arc<Chunk>>);
 
 /// See the file's first lines.
 pub(crate) struct Days {
@@ -127,10 +131,7 @@ impl Days {
     }
 
     /// Gives days the late rows they had when the store was closed. Those that a closed day has meanwhile are returned.
-    pub(crate) fn load_late(
-        &self,
-        loaded: HashMap<Day, Vec<Arc<Chunk>>>,
-    ) -> Result<Vec<(Day, Vec<Arc<Chunk>>)>, DayError> {
+    pub(crate) fn load_late(&self, loaded: HashMap<Day, Vec<Arc<Chunk>>>) -> Result<Vec<DayChunkList>, DayError> {
         let mut known = Vec::new();
         for (day, mut chunks) in loaded {
             chunks.sort_by_key(|chunk| chunk.bounds());
@@ -387,66 +388,6 @@ impl Days {
             }
             opened => opened,
         }
-    }
-
-    /// Closes the days that were not used for longest, as long as too many are open.
-    fn close_some(&self, keep: Day) {
-        let slots: Vec<(Day, Arc<Slot>)> = {
-            let slots = self.slots.lock();
-            slots.iter().map(|(d, s)| (*d, s.clone())).collect()
-        };
-        let writing = self.writing.lock().clone();
-        let close = |is_live: bool, most: usize| {
-            let counts = |slot: &Slot| {
-                let state = slot.state.try_lock();
-                state.is_some_and(|state| {
-                    state.open.as_ref().is_some_and(|handle| matches!(handle.rows, Rows::Live(_)) == is_live)
-                })
-            };
-            let mut open: Vec<_> = slots.iter().filter(|(_, slot)| counts(slot)).collect();
-            open.sort_by_key(|(_, slot)| slot.used.load(Ordering::Relaxed));
-            let too_many = open.len().saturating_sub(most.max(1));
-            let idle = |(day, _): &&&(Day, Arc<Slot>)| *day != keep && !writing.contains(day);
-            for (_, slot) in open.iter().filter(idle).take(too_many) {
-                if let Some(mut state) = slot.state.try_lock()
-                    && let Some(handle) = state.open.take()
-                {
-                    state.lingering = Arc::downgrade(&handle);
-                }
-            }
-        };
-        close(true, self.limits.live_days);
-        close(false, self.limits.open_days);
-    }
-
-    /// Says that a day's index writer was used; others give theirs back.
-    pub(crate) fn wrote(&self, day: Day) {
-        let mut writing = self.writing.lock();
-        writing.retain(|other| *other != day);
-        writing.push(day);
-        let too_many = writing.len().saturating_sub(self.limits.writers.max(1));
-        let closing: Vec<Day> = writing.drain(..too_many).collect();
-        drop(writing);
-        closing.into_iter().for_each(|day| self.close_writer(day));
-    }
-
-    fn close_writer(&self, day: Day) {
-        let handle = self.slot(day).and_then(|slot| slot.state.lock().open.clone());
-        if let Some(handle) = handle {
-            handle.index.close_writer();
-        }
-    }
-
-    /// Closes every writer and every day.
-    pub(crate) fn close(&self) {
-        let writing = std::mem::take(&mut *self.writing.lock());
-        writing.into_iter().for_each(|day| self.close_writer(day));
-        self.slots.lock().values().for_each(|slot| {
-            let mut state = slot.state.lock();
-            if let Some(handle) = state.open.take() {
-                state.lingering = Arc::downgrade(&handle);
-            }
-        });
     }
 
     /// Removes the days whose last instant is before `cutoff`; each with the late rows it had. Readers that hold one keep it

@@ -317,8 +317,8 @@ fn encode(entry: &Entry, base: Base, several: &mut Vec<u8>) -> [u8; ENTRY] {
 /// Which block of a filter a key belongs to, and the bits it sets there. A key is a digest already.
 fn probes(blocks: usize, key: &KeyHash) -> (usize, impl Iterator<Item = usize> + use<>) {
     let word = |at: usize| key[at..].first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-    let block = (u64::from(word(8)) * blocks as u64 >> 32) as usize;
-    let bits = u64::from(word(0)) << 32 | u64::from(word(4));
+    let block = ((u64::from(word(8)) * blocks as u64) >> 32) as usize;
+    let bits = (u64::from(word(0)) << 32) | u64::from(word(4));
     (block, (0..PROBES).map(move |n| (bits >> (9 * n)) as usize % BLOCK))
 }
 

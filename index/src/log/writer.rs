@@ -152,9 +152,7 @@ impl Writer {
     fn duplicates(&self, draft: &Draft, groups: &[EncodedGroup]) -> Vec<Option<Remembered>> {
         let now = self.shared.clock.now();
         let known = |group: &EncodedGroup| {
-            let Some(key) = group.key else {
-                return None;
-            };
+            let key = group.key?;
             let pending = draft.keys.get(&key).cloned();
             let pending = pending.or_else(|| self.shared.keys.get(&key));
             let known = match pending {
