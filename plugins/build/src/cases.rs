@@ -58,10 +58,11 @@ fn case(path: &Path, config: Option<&Value>) -> Result<Value, BuildError> {
     Ok(Value::Object(case))
 }
 
-/// As the SDK has it: `bounce.form.in` is a form, `failed.xml.in` XML, anything else JSON.
+/// As the SDK has it: `bounce.form.in` is a form, `post.multipart.in` one in parts, `failed.xml.in` XML, anything else JSON.
 fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("form") => "application/x-www-form-urlencoded",
+        Some("multipart") => "multipart/form-data",
         Some("xml") => "application/xml",
         _ => "application/json",
     }
