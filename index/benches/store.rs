@@ -38,7 +38,11 @@ const SENDERS: usize = 4;
 const ROUNDS: usize = 101;
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--bench")).collect();
+    // Only `cargo bench` says so: among the tests of all targets this is none.
+    let (bench, args): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg == "--bench");
+    if bench.is_empty() {
+        return;
+    }
     let events: usize = args.first().map_or(100_000, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     println!("| figure, {events} events, {ORGS} organisations, {DAYS} days | value |\n|---|---|");

@@ -23,7 +23,7 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str); 11] = [
     ("sdk/src/lib.rs", include_str!("../../sdk/src/lib.rs")),
     ("sdk/src/cases.rs", include_str!("../../sdk/src/cases.rs")),
     ("sdk/src/contract.rs", include_str!("../../sdk/src/contract.rs")),
+    ("sdk/src/deep.rs", include_str!("../../sdk/src/deep.rs")),
     ("sdk/src/event.rs", include_str!("../../sdk/src/event.rs")),
     ("sdk/src/json.rs", include_str!("../../sdk/src/json.rs")),
     ("sdk/src/text.rs", include_str!("../../sdk/src/text.rs")),
