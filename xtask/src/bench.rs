@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the release build, measured through its own gRPC contract. `cargo xtask bench plugins`: what a record
-//! costs in each built-in collector.
+//! costs in each built-in collector. `cargo xtask bench store`: the store alone.
 
 use clap::ValueEnum;
 
@@ -10,6 +10,8 @@ use crate::process::{self, Failure, cargo, program};
 pub(crate) enum Only {
     /// The collectors, in batches of several sizes, in fresh and in warm instances.
     Plugins,
+    /// The store alone: events per second, bytes per event by part, memory, and how long answers take.
+    Store,
 }
 
 pub(crate) fn run(events: u64) -> Result<(), Failure> {
@@ -23,6 +25,11 @@ pub(crate) fn run(events: u64) -> Result<(), Failure> {
 pub(crate) fn plugins() -> Result<(), Failure> {
     build()?;
     process::run(program(crate::target().join("release").join("system-log")).args(["plugin", "bench"]))
+}
+
+pub(crate) fn store(events: u64) -> Result<(), Failure> {
+    let bench = ["bench", "--package", "system-log-index", "--bench", "store", "--"];
+    process::run(cargo(crate::root()).args(bench).arg(events.to_string()))
 }
 
 fn build() -> Result<(), Failure> {
