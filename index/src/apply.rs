@@ -13,6 +13,7 @@ use system_log_model::clock::Day;
 use crate::days::DayEvents;
 use crate::entry::Stored;
 use crate::error::{MaintainError, chain};
+use crate::failpoint::{self, Failpoint};
 use crate::log::segment;
 use crate::memory::Batch;
 use crate::shared::Shared;
@@ -114,11 +115,14 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     };
     let applied = shared.memory.applied();
     apply_events(shared, applied, by_day(&batches))?;
+    failpoint::hit(Failpoint::MetaApply);
     let changes = batches.iter().flat_map(|b| &b.changes).map(|(_, c)| c);
     let keys = batches.iter().flat_map(|batch| &batch.keys);
     shared.meta.apply(changes).map_err(MaintainError::Meta)?;
+    failpoint::hit(Failpoint::KeysAdd);
     let keys_failed = MaintainError::io(&shared.directory);
     shared.key_files.add((applied + 1, last), keys, shared.clock.now()).map_err(keys_failed)?;
+    failpoint::hit(Failpoint::Checkpoint);
     shared.checkpoint.store(last).map_err(MaintainError::io(&shared.directory))?;
     // From here on readers take these rows from the days, which all have them now.
     shared.memory.advance(last);

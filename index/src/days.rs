@@ -18,6 +18,7 @@ use crate::day::{DayError, DayHandle};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
 use crate::error::chain;
+use crate::failpoint::{self, Failpoint};
 use crate::files;
 use crate::late::{self, Late};
 use crate::options::StoreLimits;
@@ -404,7 +405,10 @@ impl Days {
             let path = self.path(day);
             let going = self.root.join(format!("{day}.removed"));
             match fs::rename(&path, &going) {
-                Ok(()) => fs::remove_dir_all(&going)?,
+                Ok(()) => {
+                    failpoint::hit(Failpoint::SweepDay);
+                    fs::remove_dir_all(&going)?;
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }

@@ -20,9 +20,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(path)?;
-    // The parent of a bare name is the working directory.
-    let is_named = |parent: &&Path| !parent.as_os_str().is_empty();
-    path.parent().map_or(Ok(()), |parent| sync_directory(Some(parent).filter(is_named).unwrap_or(Path::new("."))))
+    sync_parent(path)
 }
 
 /// Replaces a file so that after a power loss either the old or the new content stands there, whole.
@@ -32,7 +30,16 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     drop(file);
-    fs::rename(&fresh, path)?;
+    rename(&fresh, path)
+}
+
+/// Gives a file or directory another name in its directory, which then lasts.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
     // The parent of a bare name is the working directory.
     let is_named = |parent: &&Path| !parent.as_os_str().is_empty();
     path.parent().map_or(Ok(()), |parent| sync_directory(Some(parent).filter(is_named).unwrap_or(Path::new("."))))

@@ -16,6 +16,7 @@ use system_log_model::clock::MICROS_PER_DAY;
 use system_log_model::retention;
 
 use crate::dedupe::{KeyHash, Remembered};
+use crate::failpoint::{self, Failpoint};
 use crate::files;
 
 mod run;
@@ -109,6 +110,7 @@ impl Keys {
             let parts = &runs[from..];
             let range = (parts[0].first(), parts[parts.len() - 1].last());
             let merged = Run::merge(&self.directory, range, parts, |entry| !is_free(entry.received, now))?;
+            failpoint::hit(Failpoint::KeysMerged);
             let mut current = self.runs.write();
             current.truncate(from);
             current.push(Arc::new(merged));
@@ -124,7 +126,10 @@ impl Keys {
         let (free, kept): (Vec<_>, Vec<_>) = runs.iter().cloned().partition(|run| is_free(run.newest(), now));
         *runs = kept;
         drop(runs);
-        free.iter().try_for_each(|run| fs::remove_file(run.path()))?;
+        free.iter().try_for_each(|run| {
+            failpoint::hit(Failpoint::SweepKeys);
+            fs::remove_file(run.path())
+        })?;
         Ok(free.iter().map(|run| run.len()).sum())
     }
 }
@@ -145,17 +150,15 @@ fn size(run: &Run) -> u32 {
 
 /// Where the files begin that are to become one.
 fn worth_merging(runs: &[Arc<Run>]) -> Option<usize> {
-    let newest = size(runs.last()?);
-    let alike = runs.iter().rev().take_while(|run| size(run) <= newest).count();
-    if alike < FAN_IN {
-        return None;
-    }
+    let last = runs.last()?;
+    // Files of long ago must not keep those of today from being merged.
+    let is_alike = |run: &&Arc<Run>| {
+        size(run) <= size(last) && last.newest().saturating_sub(run.oldest()).abs() <= MAX_SPAN_MICROS
+    };
+    let alike = runs.iter().rev().take_while(is_alike).count();
     let from = runs.len() - alike;
-    let parts = &runs[from..];
-    let oldest = parts.iter().map(|run| run.oldest()).min()?;
-    let span = parts.iter().map(|run| run.newest()).max()?.saturating_sub(oldest);
-    let keys: usize = parts.iter().map(|run| run.len()).sum();
-    (span <= MAX_SPAN_MICROS && keys <= MAX_KEYS).then_some(from)
+    let keys: usize = runs[from..].iter().map(|run| run.len()).sum();
+    (alike >= FAN_IN && keys <= MAX_KEYS).then_some(from)
 }
 
 #[cfg(test)]

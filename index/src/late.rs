@@ -1,7 +1,7 @@
 //! What came late: events of days that are no longer written. A late row is in no index; it is kept here, in one small store
 //! for all days and at hand in memory, until its day is written anew ([`crate::seal`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::day::{DayError, damaged};
 use crate::days::DayEvents;
 use crate::engine::{Engine, EngineError, SledEngine, Write};
 use crate::entry::Stored;
+use crate::failpoint::{self, Failpoint};
 use crate::files;
 
 /// A store that is empty and larger than this is begun anew: the engine never gives space back.
@@ -32,7 +33,16 @@ pub(crate) struct Overlay {
     engine: RwLock<Option<Arc<dyn Engine>>>,
     rows: AtomicUsize,
     bytes: AtomicUsize,
-    noting: Mutex<()>,
+    /// The highest sequence of each day that has late rows, and the lock under which the note is written.
+    highest: Mutex<BTreeMap<Day, u64>>,
+}
+
+/// What the note beside the store says: rows that are there, and the highest sequence among them. It is written after rows were
+/// added and before some are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Noted {
+    rows: u64,
+    highest: u64,
 }
 
 /// What the store held when it was opened.
@@ -118,7 +128,7 @@ impl Overlay {
             engine: RwLock::new(None),
             rows: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-            noting: Mutex::default(),
+            highest: Mutex::default(),
         };
         let loaded = match overlay.load_all() {
             Ok(loaded) => loaded,
@@ -128,58 +138,47 @@ impl Overlay {
                 overlay.salvage()?
             }
         };
-        for chunks in loaded.days.values() {
+        for (day, chunks) in &loaded.days {
             overlay.count(chunks);
+            overlay.raise(*day, chunks);
         }
+        overlay.note(&overlay.highest.lock())?;
         Ok((overlay, loaded))
     }
 
-    /// What the engine holds, if it is all there: some damage it passes over in silence.
-    fn load_all(&self) -> Result<Loaded, DayError> {
-        let noted = self.noted();
-        let loaded = self.load()?;
-        let found = loaded.days.values().map(|chunks| rows(chunks)).sum();
-        // More than noted is what a crash between the two leaves, or an older state that the engine fell back to.
-        if found != noted && loaded.losses.is_empty() {
-            return Err(DayError::Incomplete { noted, found });
+    /// What a store holds that nobody has open, and what of it cannot be read; changes nothing of ours.
+    pub(crate) fn inspect(directory: &Path, cache: u64) -> Result<Loaded, DayError> {
+        let (mut loaded, _) = read(&SledEngine::open(directory, cache)?)?;
+        if let Err(error) = loaded.check(noted(directory)) {
+            loaded.losses.push(format!("late: {error}"));
         }
-        self.note(found)?;
         Ok(loaded)
     }
 
-    fn note_path(&self) -> PathBuf {
-        self.directory.with_extension("note")
+    /// What the engine holds, if it is all there.
+    fn load_all(&self) -> Result<Loaded, DayError> {
+        let loaded = self.load()?;
+        loaded.check(noted(&self.directory))?;
+        Ok(loaded)
     }
 
-    /// How many rows there are: written after rows were added and before some are removed.
-    fn noted(&self) -> u64 {
-        let text = fs::read_to_string(self.note_path()).unwrap_or_default();
-        let (rows, crc) = text.split_once(' ').unwrap_or_default();
-        let rows: u64 = rows.parse().unwrap_or_default();
-        if crc.parse() == Ok(crc32c::crc32c(&rows.to_le_bytes())) { rows } else { 0 }
-    }
-
-    fn note(&self, rows: u64) -> Result<(), DayError> {
-        let text = format!("{rows} {}", crc32c::crc32c(&rows.to_le_bytes()));
-        let path = self.note_path();
+    /// Writes down what is there according to `highest` and the count.
+    fn note(&self, highest: &BTreeMap<Day, u64>) -> Result<(), DayError> {
+        let noted = Noted { rows: self.rows() as u64, highest: highest.values().copied().max().unwrap_or_default() };
+        let path = note_path(&self.directory);
+        let text = format!("{} {} {}", noted.rows, noted.highest, noted.checksum());
         Ok(files::replace(&path, text.as_bytes()).map_err(EngineError::io(&path))?)
+    }
+
+    fn raise(&self, day: Day, chunks: &[Arc<Chunk>]) {
+        let mut highest = self.highest.lock();
+        let known = highest.entry(day).or_default();
+        *known = highest_of(chunks).max(*known);
     }
 
     fn load(&self) -> Result<Loaded, DayError> {
         let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(&self.directory, self.cache)?);
-        let mut loaded = Loaded::default();
-        let mut bad: Vec<Write> = Vec::new();
-        for found in engine.scan(&[], None) {
-            let (key, value) = found?;
-            match day_of(&key).zip(Chunk::parse(value).ok()) {
-                Some((day, chunk)) => loaded.days.entry(day).or_default().push(Arc::new(chunk)),
-                None => bad.push((key, None)),
-            }
-        }
-        for (key, _) in &bad {
-            let day = day_of(key).map_or_else(|| "?".to_owned(), |day| day.to_string());
-            loaded.losses.push(format!("late: a chunk of {day} cannot be read"));
-        }
+        let (loaded, bad) = read(&*engine)?;
         if !bad.is_empty() {
             engine.write(bad)?;
             engine.sync()?;
@@ -234,8 +233,9 @@ impl Overlay {
         days.iter().for_each(|(_, chunks)| self.count(chunks));
         let all = || days.iter().flat_map(|(day, chunks)| chunks.iter().map(|chunk| (*day, chunk)));
         let written = self.write(all()).and_then(|()| {
-            let _noting = self.noting.lock();
-            self.note(self.rows() as u64)
+            failpoint::hit(Failpoint::LateNote);
+            days.iter().for_each(|(day, chunks)| self.raise(*day, chunks));
+            self.note(&self.highest.lock())
         });
         if written.is_err() {
             days.iter().for_each(|(_, chunks)| self.discount(chunks));
@@ -247,15 +247,19 @@ impl Overlay {
         written
     }
 
-    /// Forgets rows that a day's own file has now.
+    /// Forgets rows that a day's own file has now: the ones that came first.
     pub(crate) fn remove(&self, day: Day, chunks: &[Arc<Chunk>]) -> Result<(), DayError> {
         if chunks.is_empty() {
             return Ok(());
         }
         {
-            let _noting = self.noting.lock();
+            let mut highest = self.highest.lock();
             self.discount(chunks);
-            self.note(self.rows() as u64)?;
+            let last = highest_of(chunks);
+            if highest.get(&day).is_some_and(|known| *known <= last) {
+                highest.remove(&day);
+            }
+            self.note(&highest)?;
         }
         let guard = self.engine.read();
         let engine = guard.as_ref().ok_or(DayError::Closed)?;
@@ -302,6 +306,64 @@ impl Overlay {
     pub(crate) fn close(&self) {
         self.engine.write().take();
     }
+}
+
+impl Noted {
+    fn checksum(self) -> u32 {
+        let mut bytes = [0; 16];
+        let (rows, highest) = bytes.split_at_mut(8);
+        rows.copy_from_slice(&self.rows.to_le_bytes());
+        highest.copy_from_slice(&self.highest.to_le_bytes());
+        crc32c::crc32c(&bytes)
+    }
+}
+
+fn note_path(directory: &Path) -> PathBuf {
+    directory.with_extension("note")
+}
+
+/// A note that is missing or damaged says nothing.
+fn noted(directory: &Path) -> Noted {
+    let text = fs::read_to_string(note_path(directory)).unwrap_or_default();
+    let numbers: Vec<u64> = text.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [rows, highest, checksum] = numbers[..] else { return Noted::default() };
+    let noted = Noted { rows, highest };
+    if u64::from(noted.checksum()) == checksum { noted } else { Noted::default() }
+}
+
+impl Loaded {
+    /// Whether everything noted is there: some damage the engine passes over in silence, as if what it hit had never been
+    /// written. More may be there, when a crash came between store and note; less, or nothing of the newest, may not.
+    fn check(&self, noted: Noted) -> Result<(), DayError> {
+        let found = self.days.values().map(|chunks| rows(chunks)).sum();
+        let highest = self.days.values().map(|chunks| highest_of(chunks)).max().unwrap_or_default();
+        if self.losses.is_empty() && (found < noted.rows || highest < noted.highest) {
+            return Err(DayError::Incomplete { noted: noted.rows, found });
+        }
+        Ok(())
+    }
+}
+
+fn highest_of(chunks: &[Arc<Chunk>]) -> u64 {
+    chunks.iter().map(|chunk| chunk.bounds().1).max().unwrap_or_default()
+}
+
+/// Every chunk an engine holds, and the keys of what is none.
+fn read(engine: &dyn Engine) -> Result<(Loaded, Vec<Write>), DayError> {
+    let mut loaded = Loaded::default();
+    let mut bad: Vec<Write> = Vec::new();
+    for found in engine.scan(&[], None) {
+        let (key, value) = found?;
+        match day_of(&key).zip(Chunk::parse(value).ok()) {
+            Some((day, chunk)) => loaded.days.entry(day).or_default().push(Arc::new(chunk)),
+            None => bad.push((key, None)),
+        }
+    }
+    for (key, _) in &bad {
+        let day = day_of(key).map_or_else(|| "?".to_owned(), |day| day.to_string());
+        loaded.losses.push(format!("late: a chunk of {day} cannot be read"));
+    }
+    Ok((loaded, bad))
 }
 
 /// Every whole chunk in the files of an engine that cannot be opened.

@@ -10,6 +10,7 @@
 //! | closing days, folding late rows in | `seal` |
 //! | answers | `plan`, `verdict`, `page`, `scan`, `tail` |
 //! | forgetting and checking | `sweep`, `verify` |
+//! | where the kill rig may end it | `failpoint` |
 //!
 //! A read is the days up to the applied position, and memory above it. This crate knows neither the wire nor the sandbox.
 
@@ -24,6 +25,7 @@ mod directory;
 mod engine;
 pub mod entry;
 pub mod error;
+mod failpoint;
 mod files;
 mod keys;
 mod late;

@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::engine::{Engine, EngineError, SledEngine, Write};
 use crate::entry::{Change, Mark};
 use crate::error::chain;
+use crate::failpoint::{self, Failpoint};
 use crate::files;
 
 /// How often something was written. A store that knows of less than its copy has lost something.
@@ -124,6 +125,7 @@ impl Meta {
             .scan(&[], None)
             .filter(|found| !found.as_ref().is_ok_and(|(key, _)| key.first() == Some(&LETTER)))
             .collect();
+        failpoint::hit(Failpoint::MetaCopy);
         let path = copy_path(directory);
         let written = rmp_serde::to_vec(&pairs?).map_err(DayError::from).and_then(|bytes| {
             let mut content = crc32c::crc32c(&bytes).to_le_bytes().to_vec();

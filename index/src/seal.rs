@@ -15,6 +15,7 @@ use system_log_model::clock::Day;
 use crate::day::{DayError, DayHandle, Extent, INDEX, IndexBuilder, SealedWriter, place};
 use crate::days::{Base, Glance, View};
 use crate::error::{MaintainError, chain};
+use crate::failpoint::{self, Failpoint};
 use crate::late;
 use crate::shared::Shared;
 
@@ -211,6 +212,7 @@ impl Sealer<'_> {
         let Some(before) = self.shared.days.replace(day, generation, taken)? else {
             return Ok(());
         };
+        failpoint::hit(Failpoint::DayLate);
         self.shared.late.remove(day, &view.late)?;
         self.leaving.push((day, before));
         Ok(())

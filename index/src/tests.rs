@@ -7,6 +7,7 @@ mod directory;
 mod durability;
 mod isolation;
 mod keys_and_marks;
+mod kill;
 mod model;
 pub(crate) mod random;
 mod rebuild;
@@ -44,7 +45,16 @@ pub(crate) fn lazy() -> StoreLimits {
 
 impl Rig {
     pub(crate) fn new(limits: StoreLimits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), limits)
+    }
+
+    /// In memory where there is such a place: a kill loses nothing that a file system holds, and a sync costs nothing.
+    pub(crate) fn in_memory(limits: StoreLimits) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::at(folder.unwrap(), limits)
+    }
+
+    fn at(folder: tempfile::TempDir, limits: StoreLimits) -> Self {
         let clock = Arc::new(ManualClock::at(noon()));
         let store = open(folder.path(), &clock, &limits);
         Self { folder, clock, limits, store }

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod bench;
+mod kill;
 mod plugins;
 mod process;
 mod run;
@@ -43,6 +44,12 @@ enum Command {
         #[arg(long, default_value_t = 200_000)]
         events: u64,
     },
+    /// Kill a store a thousand times, at named places and at any moment, and look after each death whether anything is lost.
+    Kill {
+        /// How often.
+        #[arg(long, default_value_t = 1_000)]
+        times: u32,
+    },
     /// Build the plugins and write each component to a folder.
     Plugins {
         /// Where to.
@@ -58,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench { only: Some(bench::Only::Plugins), .. } => bench::plugins(),
         Command::Bench { only: Some(bench::Only::Store), events } => bench::store(events),
         Command::Bench { only: None, events } => bench::run(events),
+        Command::Kill { times } => kill::run(times),
         Command::Plugins { out } => plugins::run(&out),
     };
     match done {

@@ -23,6 +23,7 @@ use super::rows::{Rows, damaged};
 use super::schema::{self, Fields, SEQUENCE, tag};
 use super::{DayError, Extent};
 use crate::chunk::Chunk;
+use crate::failpoint::{self, Failpoint};
 
 /// The format of documents and tags; another one is rebuilt.
 const VERSION: u32 = 1;
@@ -303,7 +304,9 @@ fn commit(writer: &mut IndexWriter, extent: Extent) -> Result<(), DayError> {
     let text = text.map_err(|error| TantivyError::IoError(Arc::new(error)))?;
     let mut prepared = writer.prepare_commit()?;
     prepared.set_payload(&text);
+    failpoint::hit(Failpoint::IndexCommit);
     prepared.commit()?;
+    failpoint::hit(Failpoint::IndexCommitted);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::{DayError, Extent};
 use crate::chunk::{Chunk, ChunkError, Shape, pack};
 use crate::engine::{Engine, Write};
 use crate::entry::Stored;
+use crate::failpoint::{self, Failpoint};
 
 /// No organisation's id begins with a zero byte.
 const NOTE: &[u8] = b"\0extent";
@@ -122,6 +123,7 @@ impl DayChunks {
         note.extend_from_slice(&extent.rows.to_be_bytes());
         writes.push((NOTE.to_vec(), Some(note)));
         self.engine.write(writes)?;
+        failpoint::hit(Failpoint::ChunkRewrite);
         self.engine.sync()?;
         *self.extent.lock() = extent;
         Ok(())

@@ -9,6 +9,7 @@ use system_log_model::Timestamp;
 use system_log_model::clock::Day;
 
 use super::Base;
+use crate::failpoint::{self, Failpoint};
 use crate::files;
 
 const SEALED: &str = "sealed-";
@@ -76,7 +77,9 @@ fn generations(day: &Path) -> io::Result<Vec<u32>> {
 /// Gives a finished generation its name, which then lasts.
 pub(crate) fn finish(day: &Path, generation: u32) -> io::Result<()> {
     files::sync_directory(&unfinished(day, generation))?;
+    failpoint::hit(Failpoint::DayName);
     fs::rename(unfinished(day, generation), sealed(day, generation))?;
+    failpoint::hit(Failpoint::DayNamed);
     files::sync_directory(day)
 }
 
@@ -86,6 +89,7 @@ pub(crate) fn tidy(day: &Path, generation: u32) -> io::Result<()> {
     for entry in fs::read_dir(day)? {
         let path = entry?.path();
         if path != keep {
+            failpoint::hit(Failpoint::DayTidy);
             fs::remove_dir_all(path)?;
         }
     }

@@ -12,6 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Engine, EngineError, Pair, Pairs, Write};
+use crate::failpoint::{self, Failpoint};
+use crate::files;
 
 /// sled collects garbage only in its flusher, so it stays on; what is written is synced by us, so it may be slow.
 const FLUSHER_MS: u64 = 5_000;
@@ -31,6 +33,25 @@ pub(crate) struct SledEngine {
 impl SledEngine {
     /// Opens or makes a directory. Damage is an error, whatever sled itself makes of it.
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Self, EngineError> {
+        if !directory.exists() {
+            Self::make(directory, cache)?;
+        }
+        Self::open_there(directory, cache)
+    }
+
+    /// Makes an empty directory under another name first: sled cannot open what a kill left of one in the making.
+    fn make(directory: &Path, cache: u64) -> Result<(), EngineError> {
+        let fresh = directory.with_extension("new");
+        let io = |error| EngineError::io(&fresh)(error);
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(io)?;
+        }
+        Self::open_there(&fresh, cache)?.sync()?;
+        failpoint::hit(Failpoint::EngineMade);
+        files::rename(&fresh, directory).map_err(io)
+    }
+
+    fn open_there(directory: &Path, cache: u64) -> Result<Self, EngineError> {
         let config = sled::Config::new().path(directory).cache_capacity(cache).flush_every_ms(Some(FLUSHER_MS));
         let db = open_when_free(&config)?;
         let path = directory.join("db");

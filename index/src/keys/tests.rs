@@ -109,3 +109,19 @@ fn a_file_goes_when_its_last_key_is_free() {
     assert_eq!(keys.sweep(noon().plus_micros(RETENTION_MICROS + 10)).unwrap(), 2);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// Found by the kill rig: a quarter's silence, and nothing was merged any more until the old files were gone.
+#[test]
+fn files_of_long_ago_do_not_keep_new_ones_from_being_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = rng(9);
+    let keys = Keys::open(folder.path()).unwrap().0;
+    let later = noon().plus_micros(87 * MICROS_PER_DAY);
+    let mut add = |n: u64, now: Timestamp| {
+        let entry = (key(&mut rng), remembered(n, now, 1));
+        keys.add((n, n), [entry].iter(), now).unwrap();
+    };
+    (1..4).for_each(|n| add(n, noon()));
+    (4..=4 + FAN_IN as u64 * 4).for_each(|n| add(n, later));
+    assert!(keys.runs.read().len() < 3 + FAN_IN, "{}", keys.runs.read().len());
+}

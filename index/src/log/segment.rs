@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::failpoint::{self, Failpoint};
 use crate::files::sync_directory;
 
 /// `SLOG` and the format version, little endian.
@@ -67,6 +68,7 @@ pub(crate) fn drop_below(directory: &Path, applied: u64) -> io::Result<usize> {
     for pair in files.windows(2) {
         // A file ends where the next one begins.
         if pair[1].0 <= applied + 1 {
+            failpoint::hit(Failpoint::LogDrop);
             match fs::remove_file(&pair[0].1) {
                 Ok(()) => removed += 1,
                 // Applier and sweep may both be at it.

@@ -19,6 +19,7 @@ use crate::apply::Command;
 use crate::dedupe::{KeyHash, Remembered};
 use crate::entry::{Appended, Change};
 use crate::error::{AppendError, Unavailable};
+use crate::failpoint::{self, Failpoint};
 use crate::memory::Batch;
 use crate::shared::{Shared, batch_of};
 
@@ -260,8 +261,16 @@ impl Writer {
             self.begun = self.shared.clock.now();
         }
         let bytes = frame::encode(self.next, draft.span, &draft.raw)?;
+        failpoint::hit(Failpoint::LogAppend);
+        #[cfg(test)]
+        if failpoint::is_due(Failpoint::LogTorn) {
+            self.sink.write(&bytes[..bytes.len() / 2])?;
+            std::process::abort();
+        }
         self.sink.write(&bytes)?;
+        failpoint::hit(Failpoint::LogSync);
         self.sink.sync()?;
+        failpoint::hit(Failpoint::LogAnswer);
         self.written += bytes.len() as u64;
         Ok(())
     }

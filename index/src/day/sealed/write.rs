@@ -11,6 +11,7 @@ use crate::chunk::{Column, Row, Shape, pack, put_number};
 use crate::day::grams::Grams;
 use crate::day::{DayError, Extent};
 use crate::engine::EngineError;
+use crate::failpoint::{self, Failpoint};
 
 /// See the file's first line.
 pub(crate) struct SealedWriter {
@@ -58,6 +59,7 @@ impl SealedWriter {
             let (own, behind) = rest.split_at(count);
             rest = behind;
             self.out.write_all(&bytes).map_err(failed)?;
+            failpoint::hit(Failpoint::DayRows);
             self.note(own);
             self.chunk_lengths.push(bytes.len() as u64);
         }
