@@ -52,11 +52,20 @@ impl Process {
 
     /// Waits for a line of standard output that begins so.
     pub fn wait_for(&mut self, beginning: &str) -> String {
+        self.lines_to(beginning).pop().expect("at least that line")
+    }
+
+    /// The next lines of standard output, up to one that begins so.
+    pub fn lines_to(&mut self, beginning: &str) -> Vec<String> {
         let lines = self.lines.as_mut().expect("not waited for the end yet");
-        lines
-            .map(|line| line.expect("text"))
-            .find(|line| line.starts_with(beginning))
-            .unwrap_or_else(|| panic!("the output ended without {beginning:?}"))
+        let mut read = Vec::new();
+        for line in lines {
+            read.push(line.expect("text"));
+            if read.last().is_some_and(|line| line.starts_with(beginning)) {
+                return read;
+            }
+        }
+        panic!("the output ended without {beginning:?}");
     }
 
     /// The page of `/metrics`.

@@ -184,7 +184,7 @@ fn group(guard: &Guard, rng: &mut StdRng, number: usize, now: Timestamp) -> Grou
         attributes: [("delivery".to_owned(), json!(number))].into_iter().collect(),
     };
     let key = DedupeKey { org, collector: "webhook".into(), key: format!("b{number}") };
-    Group { key: Some(key), events: vec![guard.clean(event)] }
+    Group { key: Some(key), claim: None, events: vec![guard.clean(event)] }
 }
 
 fn print_bytes(status: &Status, events: usize, when: &str) {

@@ -9,16 +9,25 @@ use sha2::{Digest, Sha256};
 use system_log_model::clock::Day;
 use system_log_model::{EventId, Sequence, Timestamp, retention};
 
-use crate::entry::DedupeKey;
+use crate::entry::{Claim, DedupeKey};
 
 /// A key as it is stored: 96 bits of a SHA-256. No key tells what it was, and among ten million two meet with a chance of one
 /// in 10^15; an organisation is part of what is hashed, so who works at making two meet loses only events of its own.
 pub(crate) type KeyHash = [u8; 12];
 
-/// The stored form of a key. Lengths stand before the parts, so that no two triples read the same.
+/// The stored form of a key. Lengths stand before the parts, so that no two read the same.
 pub(crate) fn hash(key: &DedupeKey) -> KeyHash {
+    hash_parts(&[key.org.as_str(), &key.collector, &key.key])
+}
+
+/// The stored form of a claim. What it begins with is no organisation's id, so it never reads like a key.
+pub(crate) fn hash_claim(claim: &Claim) -> KeyHash {
+    hash_parts(&["*", &claim.reach, &claim.collector, &claim.key, &claim.address])
+}
+
+fn hash_parts(parts: &[&str]) -> KeyHash {
     let mut digest = Sha256::new();
-    for part in [key.org.as_str(), &key.collector, &key.key] {
+    for part in parts {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }

@@ -11,6 +11,8 @@ use system_log_model::{ApiKey, Binding, Clean, DeadLetter, Event, EventId, Membe
 pub struct Group {
     /// With a key the group is stored once for the whole retention (S11).
     pub key: Option<DedupeKey>,
+    /// Remembered beside the key, and the same for all groups that one record became; see [`Store::claimed`](crate::Store::claimed).
+    pub claim: Option<Claim>,
     /// At least one event, all of one organisation.
     pub events: Vec<Clean>,
 }
@@ -24,6 +26,20 @@ pub struct DedupeKey {
     pub collector: Arc<str>,
     /// The sender's idempotency key, or the natural id of the payload.
     pub key: String,
+}
+
+/// What makes two submissions the same one whose organisations are looked up: a retry is known by it even when the
+/// directory would lead elsewhere by now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Which organisations the sender may write to: senders of different reach know nothing of each other's records.
+    pub reach: String,
+    /// As in [`DedupeKey`].
+    pub collector: Arc<str>,
+    /// As in [`DedupeKey`].
+    pub key: String,
+    /// What the organisations were found by, folded.
+    pub address: String,
 }
 
 /// What became of a group.

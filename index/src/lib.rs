@@ -50,7 +50,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Appended, Change, DedupeKey, Group, Mark, Snapshot, Stored};
+pub use entry::{Appended, Change, Claim, DedupeKey, Group, Mark, Snapshot, Stored};
 pub use error::{AppendError, DayError, MaintainError, OpenError, ReadError, Unavailable};
 pub use marks::MarkState;
 pub use options::{StoreLimits, StoreOptions};

@@ -10,7 +10,7 @@ use system_log_model::{Clock, EventId, Sequence};
 use crate::api_keys::ApiKeys;
 use crate::checkpoint::Checkpoint;
 use crate::days::Days;
-use crate::dedupe::{PendingKeys, Remembered};
+use crate::dedupe::{KeyHash, PendingKeys, Remembered};
 use crate::directory::Directory;
 use crate::entry::Stored;
 use crate::error::{ReadError, Unavailable};
@@ -95,21 +95,34 @@ pub(crate) fn batch_of(first: u64, records: Vec<Record>, bytes: usize) -> Batch 
         bytes,
         since: std::time::Instant::now(),
     };
+    let mut claims: Vec<(KeyHash, Remembered)> = Vec::new();
     for record in records {
         let first = batch.last + 1;
         batch.last += record.span();
         match record {
             Record::Change(change) => batch.changes.push((first, change)),
-            Record::Events { key, received, events } => {
+            Record::Events { key, received, events, claim } => {
                 let days = events.iter().map(|e| e.occurred_at.day()).collect();
+                let remembered = Remembered { received, first, days };
+                if let Some(claim) = claim {
+                    claims.push((claim, remembered.clone()));
+                }
                 if let Some(key) = key {
-                    let remembered = Remembered { received, first, days };
                     batch.keys.push((key, remembered));
                 }
                 batch.events.extend((first..).zip(events).map(stored));
             }
         }
     }
+    // Of the groups that share a claim each has its part of the ids.
+    claims.dedup_by(|(claim, later), (same, earlier)| {
+        let goes_on = claim == same && earlier.first + earlier.days.len() as u64 == later.first;
+        if goes_on {
+            earlier.days.append(&mut later.days);
+        }
+        goes_on
+    });
+    batch.keys.extend(claims);
     batch
 }
 
@@ -136,6 +149,12 @@ impl Shared {
         }
         self.memory.publish(batch);
         found
+    }
+
+    /// What a key, or a claim, was last used for. Pending ones first: what the applier moves meanwhile is then in one or in
+    /// both, never in none.
+    pub(crate) fn remembered(&self, key: &KeyHash) -> Option<Remembered> {
+        self.keys.get(key).or_else(|| self.key_files.get(key))
     }
 
     /// Whether nothing more can be stored, and why.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::apply::Command;
 use crate::day::DayError;
 use crate::dedupe;
-use crate::entry::{Appended, Change, Group, Snapshot, Stored};
+use crate::entry::{Appended, Change, Claim, Group, Snapshot, Stored};
 use crate::error::{AppendError, MaintainError, OpenError, ReadError, Unavailable};
 use crate::files::FolderLock;
 use crate::late;
@@ -281,6 +281,15 @@ impl Store {
         self.shared().watched(tail::newest(self.shared(), query, snapshot, limit))
     }
 
+    /// The events that a record with that claim became within the retention, in whichever organisations. Everything that
+    /// was acknowledged before is known.
+    #[must_use]
+    pub fn claimed(&self, claim: &Claim) -> Option<Vec<EventId>> {
+        let shared = self.shared();
+        let known = shared.remembered(&dedupe::hash_claim(claim))?;
+        (!known.is_expired(shared.clock.now())).then(|| known.ids())
+    }
+
     /// A member of an organisation.
     #[must_use]
     pub fn member(&self, org: &OrgId, id: &str) -> Option<Member> {
@@ -459,11 +468,13 @@ fn encode_group(group: Group, received: system_log_model::Timestamp) -> Result<E
         return Err(invalid("the name of a kind is too long"));
     }
     let key = group.key.as_ref().map(dedupe::hash);
-    let record = Record::Events { key, received, events: group.events.into_iter().map(Clean::into_event).collect() };
+    let claim = group.claim.as_ref().map(dedupe::hash_claim);
+    let events = group.events.into_iter().map(Clean::into_event).collect();
+    let record = Record::Events { key, received, events, claim };
     let bytes = record::encode(&record).map_err(invalid)?;
     let events = match record {
         Record::Events { events, .. } => events,
         Record::Change(_) => Vec::new(),
     };
-    Ok(EncodedGroup { key, received, events, bytes })
+    Ok(EncodedGroup { key, claim, received, events, bytes })
 }

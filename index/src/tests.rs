@@ -97,7 +97,8 @@ pub(crate) fn clean(event: Event) -> Clean {
 }
 
 pub(crate) fn put(store: &Store, events: Vec<Event>) -> Result<Vec<Stored>, AppendError> {
-    let groups: Vec<Group> = events.into_iter().map(|event| Group { key: None, events: vec![clean(event)] }).collect();
+    let groups: Vec<Group> =
+        events.into_iter().map(|event| Group { key: None, claim: None, events: vec![clean(event)] }).collect();
     let kept: Vec<Event> = groups.iter().map(|g| g.events[0].event().clone()).collect();
     let appended = wait(store.append(groups))?;
     let stored = appended.into_iter().zip(kept).map(|(appended, event)| {
@@ -138,7 +139,7 @@ pub(crate) fn key(at: &str, key: &str) -> DedupeKey {
 }
 
 pub(crate) fn group(at: &str, with: Option<&str>, message: &str) -> Group {
-    Group { key: with.map(|with| key(at, with)), events: vec![clean(event(at, noon(), message))] }
+    Group { key: with.map(|with| key(at, with)), claim: None, events: vec![clean(event(at, noon(), message))] }
 }
 
 /// Everything of one organisation's system log.

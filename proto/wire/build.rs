@@ -31,13 +31,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join(DESCRIPTORS), &encoded)?;
     let set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
 
+    // The codec counts by what the descriptors say of a message's name.
+    let mut names = tonic_prost_build::Config::new();
+    names.enable_type_names();
+
     // The well-known types come from pbjson-types, which knows their JSON; but for times, which it writes with an offset.
     tonic_prost_build::configure()
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
         .extern_path(".google.protobuf.Timestamp", "crate::Timestamp")
         .bytes(".systemlog.v1")
-        .compile_fds(set)?;
+        .codec_path("crate::codec::CountedCodec")
+        .compile_fds_with_config(set, names)?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .extern_path(".google.protobuf", "::pbjson_types")

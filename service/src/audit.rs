@@ -107,11 +107,12 @@ impl Auditor {
             return Ok(None);
         }
         let event = self.guard.clean(self.event(&view, now)?);
-        let appended = self.store.append(vec![Group { key: None, events: vec![event] }]).await.map_err(|cause| {
-            tracing::error!(%cause, "a view of the log cannot be recorded");
-            let message = "the view cannot be recorded, so nothing is shown";
-            Refusal::new(Code::Unavailable, "AUDIT_UNAVAILABLE", message).retry()
-        })?;
+        let appended =
+            self.store.append(vec![Group { key: None, claim: None, events: vec![event] }]).await.map_err(|cause| {
+                tracing::error!(%cause, "a view of the log cannot be recorded");
+                let message = "the view cannot be recorded, so nothing is shown";
+                Refusal::new(Code::Unavailable, "AUDIT_UNAVAILABLE", message).retry()
+            })?;
         if let Some(key) = page {
             self.remember(key, now);
         }

@@ -74,6 +74,19 @@ impl Scope {
             Self::Key(grant) => grant.orgs.is_empty() || grant.orgs.contains(org),
         }
     }
+
+    /// The same for every token and key that reaches the same organisations.
+    #[must_use]
+    pub fn reach(&self) -> String {
+        let mut orgs: Vec<&str> = match self {
+            Self::All => Vec::new(),
+            Self::One(org) => vec![org.as_str()],
+            Self::Key(grant) => grant.orgs.iter().map(OrgId::as_str).collect(),
+        };
+        orgs.sort_unstable();
+        orgs.dedup();
+        orgs.join(",")
+    }
 }
 
 /// An authenticated caller.

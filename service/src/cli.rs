@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod first_steps;
 pub mod key;
 pub mod plugin;
 pub mod serve;

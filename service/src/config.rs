@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use system_log_collectors::SigningKey;
+use system_log_model::retention::RETENTION_DAYS;
 
 use crate::auth::rate::DEFAULT_PER_SECOND;
 use crate::auth::token::{AUDIENCE, MIN_SECRET_BYTES};
@@ -70,6 +71,13 @@ struct File {
     collectors: CollectorsSection,
     hooks: Vec<HookSection>,
     limits: LimitsSection,
+    retention: RetentionSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionSection {
+    days: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -140,6 +148,7 @@ impl Config {
         let issuer = file.auth.issuer(&mut wrong);
         let hooks = hooks(file.hooks, &mut wrong);
         let given_rate = file.limits.rate(&mut wrong);
+        file.retention.check(&mut wrong);
         // In development a load test is no attack.
         let requests_per_second = given_rate.or((!flags.dev).then_some(DEFAULT_PER_SECOND));
         let collector_keys = file.collectors.keys(&mut wrong);
@@ -204,6 +213,15 @@ impl LimitsSection {
     }
 }
 
+impl RetentionSection {
+    /// It may be written down, not chosen: what is promised to readers holds for every server.
+    fn check(&self, wrong: &mut Vec<String>) {
+        if self.days.is_some_and(|days| days != RETENTION_DAYS) {
+            wrong.push(format!("retention.days: {RETENTION_DAYS}, which is what the contract promises; nothing else"));
+        }
+    }
+}
+
 impl Config {
     /// The secrets that must not stand in any event. Short ones could be words, which events are full of.
     #[must_use]
@@ -264,6 +282,19 @@ mod tests {
         assert_eq!(Config::load(flags.clone()).unwrap_err().0.len(), 2);
         fs::write(&path, "[auht]\n").unwrap();
         assert!(Config::load(flags).unwrap_err().to_string().contains("auht"));
+    }
+
+    #[test]
+    fn the_retention_may_be_named_and_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let load = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Config::load(Flags { config: Some(path.clone()), ..flags(true, "127.0.0.1:0") })
+        };
+        assert!(load("[retention]\ndays = 90\n").is_ok());
+        let wrong = load("[retention]\ndays = 30\n").unwrap_err().0;
+        assert!(wrong[0].starts_with("retention.days: 90"), "{wrong:?}");
     }
 
     #[test]

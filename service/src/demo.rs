@@ -6,6 +6,7 @@ mod members;
 mod payloads;
 mod random;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use system_log_index::Change;
@@ -20,6 +21,11 @@ use random::Random;
 
 /// The organisation.
 pub const ORG: &str = "demo";
+
+/// Prices for the demo's models, unless somebody has configured the collector: then what is configured counts.
+pub fn add_prices(collectors: &mut BTreeMap<String, serde_json::Value>) {
+    collectors.entry("ai".to_owned()).or_insert_with(payloads::ai::config);
+}
 
 /// What loading did.
 #[derive(Debug, Default)]
@@ -80,7 +86,11 @@ async fn send(
     summary: &mut Summary,
 ) -> Result<(), Refusal> {
     let results = loop {
-        let record = |payload: &String| IncomingRecord { payload: payload.clone().into_bytes(), ..Default::default() };
+        let record = |payload: &String| IncomingRecord {
+            payload: payload.clone().into_bytes(),
+            content_type: if payload.starts_with('<') { "application/xml".into() } else { String::new() },
+            ..Default::default()
+        };
         let request = IngestRequest {
             source: sender.source().to_owned(),
             org_id: if sender.is_before_sign_in() { String::new() } else { ORG.to_owned() },

@@ -173,14 +173,14 @@ impl Road {
         };
         match admit::admit(&self.store, &setting, verdict) {
             Admitted::Answer(result) => result,
-            Admitted::Store { groups } => {
+            Admitted::Store { groups, claim } => {
                 let mut shown = Vec::new();
                 for group in groups {
                     let events: Vec<_> = group.events.into_iter().map(|event| self.guard.clean(event)).collect();
                     if context.dry_run {
                         shown.extend(events.into_iter().map(system_log_model::Clean::into_event));
                     } else {
-                        plan.groups.push((spot, Group { key: group.key, events }));
+                        plan.groups.push((spot, Group { key: group.key, claim: claim.clone(), events }));
                     }
                 }
                 RecordResult::would_store(shown)

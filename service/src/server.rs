@@ -145,7 +145,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Server, Bui
         .prepare()
         .into_axum_router()
         .route("/", axum::routing::get(welcome))
-        .merge(hooks::receive::router(config.hooks.clone(), road.clone()))
+        .merge(hooks::receive::router(config.hooks.clone(), road.clone(), config.requests_per_second.map(Rates::new)))
         .merge(web::export::router(reader.clone(), gate_state.clone(), stop.clone()))
         .layer(from_fn_with_state(gate_state, gate));
 

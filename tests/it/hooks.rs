@@ -382,3 +382,25 @@ async fn published_signatures_hold_over_http_and_derived_ones_do_not() {
         assert_eq!(is_refused, vector["valid"] != true, "{}: {answer:?}", vector["name"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_receiver_has_its_rate_and_puts_off_what_is_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder) + "[limits]\nrequests_per_second = 3\n";
+    let server = TestServer::configured(folder, Timestamp::parse(NOW).unwrap(), &config).await;
+    let body =
+        json!({"id": "w", "occurred_at": NOW, "url": "https://crm.example.com/", "http_status": 200}).to_string();
+    let post = async |token: &str| {
+        let path = format!("/hooks/webhook/{token}");
+        call(server.listen, "POST", &path, &[("content-type", "application/json")], body.as_bytes()).await
+    };
+    for _ in 0..3 {
+        assert_eq!(post("n").await.status, 200);
+    }
+    let late = post("n").await;
+    assert_eq!((late.status, late.json()["reason"].as_str()), (503, Some("RATE_LIMITED")));
+    assert!(late.headers.iter().any(|(name, _)| name == "retry-after"), "{late:?}");
+    assert_eq!(post("g").await.status, 401, "another receiver has a rate of its own");
+    server.advance(Duration::from_secs(1));
+    assert_eq!(post("n").await.status, 200);
+}

@@ -5,6 +5,7 @@
 mod audit;
 mod auth;
 mod bad_input;
+mod bad_requests;
 mod cli;
 mod collectors;
 mod crash;

@@ -2,6 +2,7 @@
 //! knows nothing of the server's code says what the answer must be. List, pages, total, sort, search, contains, CSV.
 
 mod generate;
+mod live;
 mod reference;
 
 use rand::rngs::StdRng;
@@ -10,23 +11,34 @@ use system_log_tests::client::Client;
 use system_log_tests::server::TestServer;
 use system_log_wire::systemlog::v1 as pb;
 
-use generate::{ORGS, random_batch, random_question};
+use generate::{MEMBERS, ORGS, SYSTEM_KINDS, columns, random_batch, random_question};
 
 /// Every stored event, read back one by one; what was sent is compared on the way.
 async fn send(server: &TestServer, rng: &mut StdRng, all: &mut Vec<pb::Event>) {
     let batch = random_batch(rng);
     let results = server.sender().send(batch.source, batch.org, batch.records.clone()).await.unwrap();
-    let admin = server.admin_of(batch.org);
     for (result, sent) in results.iter().zip(&batch.sent) {
         assert_eq!(result.outcome(), pb::Outcome::Stored, "{}: {sent:?}", result.message);
-        for id in &result.event_ids {
+        // A sign-in is one event for each organisation of its address, in their order.
+        let found: Vec<&str> = if batch.org.is_empty() {
+            let (_, orgs) = MEMBERS.iter().find(|(address, _)| *address == sent.recipient).unwrap();
+            let mut orgs = orgs.to_vec();
+            orgs.sort_unstable();
+            orgs
+        } else {
+            vec![batch.org; result.event_ids.len()]
+        };
+        assert_eq!(found.len(), result.event_ids.len(), "{sent:?}");
+        for (id, org) in result.event_ids.iter().zip(found) {
+            let admin = server.admin_of(org);
             let got = admin.log().get_event(pb::GetEventRequest { id: id.clone() }).await.unwrap().into_inner();
             let event = got.event.unwrap();
+            assert_eq!(event.pre_auth, batch.org.is_empty());
             assert_eq!(
                 (&event.message, &event.recipient, &event.subject),
                 (&sent.message, &sent.recipient, &sent.subject)
             );
-            assert_eq!((event.r#type.as_str(), event.org_id.as_str()), (sent.kind, batch.org));
+            assert_eq!((event.r#type.as_str(), event.org_id.as_str()), (sent.kind, org));
             assert_eq!(event.occurred_at, Some(system_log_tests::event::time(&sent.at)));
             all.push(event);
         }
@@ -34,8 +46,7 @@ async fn send(server: &TestServer, rng: &mut StdRng, all: &mut Vec<pb::Event>) {
 }
 
 /// All pages of a question, forwards and back, with their totals.
-async fn check(admin: &Client, org: &str, all: &[pb::Event], rng: &mut StdRng) {
-    let question = random_question(rng);
+async fn check(admin: &Client, org: &str, all: &[pb::Event], question: generate::Question, rng: &mut StdRng) {
     let expected = reference::answer(all, org, &question);
     let ids = |rows: &[pb::Event]| rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
     let size = rng.random_range(1..=60).max(i32::try_from(expected.len() / 6).unwrap());
@@ -80,7 +91,7 @@ async fn check(admin: &Client, org: &str, all: &[pb::Event], rng: &mut StdRng) {
 
 async fn run(seed: u64, rounds: usize) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut server = TestServer::start().await;
+    let mut server = populated().await;
     let mut all = Vec::new();
     for round in 0..rounds {
         for _ in 0..rng.random_range(1..=3) {
@@ -92,9 +103,58 @@ async fn run(seed: u64, rounds: usize) {
         }
         for _ in 0..15 {
             let org = ORGS[rng.random_range(0..ORGS.len())];
-            check(&server.admin_of(org), org, &all, &mut rng).await;
+            let question = random_question(&mut rng);
+            check(&server.admin_of(org), org, &all, question, &mut rng).await;
+        }
+        let org = ORGS[rng.random_range(0..ORGS.len())];
+        check_usage(&server.admin_of(org), org, &all, &mut rng).await;
+    }
+    let org = ORGS[rng.random_range(0..ORGS.len())];
+    for log in [pb::Log::System, pb::Log::Email, pb::Log::AiUsage] {
+        for (column, direction) in columns(log).iter().flat_map(|column| [(column, "asc"), (column, "desc")]) {
+            let filter = pb::EventFilter { types: kinds(log), ..system_log_tests::event::everything(log) };
+            let question = generate::Question { filter, order_by: format!("{column} {direction}") };
+            check(&server.admin_of(org), org, &all, question, &mut rng).await;
         }
     }
+}
+
+/// Never the views: those that the model itself makes would be in every later answer.
+fn kinds(log: pb::Log) -> Vec<String> {
+    if log == pb::Log::System { SYSTEM_KINDS.map(String::from).to_vec() } else { Vec::new() }
+}
+
+/// A server whose directory knows the addresses that sign-ins find their organisations by.
+async fn populated() -> TestServer {
+    let server = TestServer::start().await;
+    let directory = server.client("*", system_log_service::auth::Role::Directory);
+    for (address, orgs) in MEMBERS {
+        for org in orgs {
+            let member = pb::Member { id: address.into(), email: address.to_lowercase(), ..Default::default() };
+            let request = pb::UpsertMembersRequest { org_id: (*org).into(), members: vec![member] };
+            directory.directory().upsert_members(request).await.unwrap();
+        }
+    }
+    server
+}
+
+/// Every sum, count and percentile, by any dimensions, of any filter.
+async fn check_usage(admin: &Client, org: &str, all: &[pb::Event], rng: &mut StdRng) {
+    use pb::AiUsageDimension::{Actor, Day, Model};
+    let filter = generate::random_filter(rng, pb::Log::AiUsage);
+    let question = generate::Question { filter: filter.clone(), order_by: String::new() };
+    let mut by = vec![Actor, Model, Day];
+    by.retain(|_| rng.random_bool(0.5));
+    let (rows, total) = reference::usage(&reference::answer(all, org, &question), &by);
+    let request = pb::SummarizeAiUsageRequest {
+        filter: Some(filter),
+        group_by: by.iter().map(|dimension| (*dimension).into()).collect(),
+        ..Default::default()
+    };
+    let answer = admin.log().summarize_ai_usage(request).await.unwrap().into_inner();
+    let named = |row: pb::AiUsageRow| pb::AiUsageRow { actor_name: String::new(), ..row };
+    assert_eq!(answer.total, Some(total), "{question:?}");
+    assert_eq!(answer.rows.into_iter().map(named).collect::<Vec<_>>(), rows, "{by:?} of {question:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +176,7 @@ async fn every_answer_is_what_the_contract_means_for_long() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_stay_as_they_were_while_events_arrive() {
     let mut rng = StdRng::seed_from_u64(7);
-    let server = TestServer::start().await;
+    let server = populated().await;
     let mut all = Vec::new();
     for _ in 0..4 {
         send(&server, &mut rng, &mut all).await;
@@ -148,4 +208,16 @@ async fn pages_stay_as_they_were_while_events_arrive() {
         }
         assert!(rows.iter().filter(mine).eq(expected.iter()), "{order_by}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_snapshot_is_whole_while_events_arrive_and_expire() {
+    live::run(std::time::Duration::from_secs(8)).await;
+}
+
+/// The same for long.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes"]
+async fn every_snapshot_is_whole_while_events_arrive_and_expire_for_long() {
+    live::run(std::time::Duration::from_secs(300)).await;
 }

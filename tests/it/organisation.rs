@@ -149,3 +149,60 @@ async fn no_id_token_or_question_reaches_another_organisations_rows() {
     let error = narrow.directory().list_members(members).await.unwrap_err();
     assert_eq!(reason(&error), "ORG_NOT_ALLOWED");
 }
+
+/// proves: S11
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_from_before_sign_in_changes_nothing_whoever_joined_or_left_meanwhile() {
+    let server = TestServer::start().await;
+    let directory = server.client("*", Role::Directory);
+    join(&directory, "acme", "a", "alice@example.com", pb::ActorKind::User).await;
+    join(&directory, "initech", "i", "alice@example.com", pb::ActorKind::User).await;
+    let keyed = |key: &str| pb::Record { idempotency_key: key.into(), ..login_failed("", AT, "Alice@example.com") };
+    let batch = || vec![login_failed("l1", AT, "alice@example.com"), keyed("own")];
+    let first = server.sender().send("security", "", batch()).await.unwrap();
+    assert!(first.iter().all(|result| result.outcome() == pb::Outcome::Stored && result.event_ids.len() == 2));
+
+    join(&directory, "globex", "g", "alice@example.com", pb::ActorKind::User).await;
+    let is_known = |results: Vec<pb::RecordResult>| {
+        for (first, result) in first.iter().zip(results) {
+            assert_eq!(result.outcome(), pb::Outcome::Duplicate, "{}", result.message);
+            assert_eq!(result.event_ids, first.event_ids);
+        }
+    };
+    is_known(server.sender().send("security", "", batch()).await.unwrap());
+    assert_eq!(rows(&server, "globex").await, [], "who joins does not see what came before");
+
+    for (org, id) in [("acme", "a"), ("initech", "i"), ("globex", "g")] {
+        let gone = pb::DeleteMembersRequest { org_id: org.into(), ids: vec![id.into()] };
+        directory.directory().delete_members(gone).await.unwrap();
+    }
+    is_known(server.sender().send("security", "", batch()).await.unwrap());
+    let now = system_log_model::Clock::now(&*server.clock);
+    let server = TestServer::open(server.stop().await, now).await;
+    join(&server.client("*", Role::Directory), "globex", "g", "alice@example.com", pb::ActorKind::User).await;
+    is_known(server.sender().send("security", "", batch()).await.unwrap());
+    assert_eq!((rows(&server, "acme").await.len(), rows(&server, "globex").await.len()), (2, 0));
+
+    let fresh = vec![login_failed("l2", AT, "alice@example.com"), login_failed("l1", AT, "bob@example.com")];
+    let sent = server.sender().send("security", "", fresh).await.unwrap();
+    assert_eq!(sent[0].outcome(), pb::Outcome::Stored, "what is new goes to whoever is a member now");
+    assert_eq!(sent[1].reason, "NO_MATCHING_MEMBER", "another address is another record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_of_one_organisation_learns_nothing_of_what_others_sent() {
+    let server = TestServer::start().await;
+    let directory = server.client("*", Role::Directory);
+    for org in ["acme", "globex"] {
+        join(&directory, org, "a", "alice@example.com", pb::ActorKind::User).await;
+    }
+    let batch = || vec![login_failed("l1", AT, "alice@example.com")];
+    let narrow = |org: &str| server.client(org, Role::Ingest);
+    let own = narrow("acme").send("security", "", batch()).await.unwrap();
+    let other = narrow("globex").send("security", "", batch()).await.unwrap();
+    assert_eq!((own[0].outcome(), other[0].outcome()), (pb::Outcome::Stored, pb::Outcome::Stored));
+    assert_ne!(own[0].event_ids, other[0].event_ids);
+    let wide = server.sender().send("security", "", batch()).await.unwrap();
+    assert_eq!(wide[0].outcome(), pb::Outcome::Duplicate, "both have it");
+    assert_eq!((rows(&server, "acme").await.len(), rows(&server, "globex").await.len()), (1, 1));
+}

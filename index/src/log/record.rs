@@ -14,7 +14,14 @@ use crate::entry::Change;
 )]
 pub(crate) enum Record {
     /// Events of one organisation.
-    Events { key: Option<KeyHash>, received: Timestamp, events: Vec<Event> },
+    Events {
+        key: Option<KeyHash>,
+        received: Timestamp,
+        events: Vec<Event>,
+        /// The groups of one record stand beside each other and share it.
+        #[serde(default)]
+        claim: Option<KeyHash>,
+    },
     /// A change of directory or dead letters.
     Change(Change),
 }

@@ -29,6 +29,7 @@ const FRAME_BYTES: usize = 4 << 20;
 /// A group, encoded by its caller so that the one writer need not.
 pub(crate) struct EncodedGroup {
     pub(crate) key: Option<KeyHash>,
+    pub(crate) claim: Option<KeyHash>,
     pub(crate) received: Timestamp,
     pub(crate) events: Vec<Event>,
     pub(crate) bytes: Vec<u8>,
@@ -154,12 +155,7 @@ impl Writer {
         let now = self.shared.clock.now();
         let known = |group: &EncodedGroup| {
             let key = group.key?;
-            let pending = draft.keys.get(&key).cloned();
-            let pending = pending.or_else(|| self.shared.keys.get(&key));
-            let known = match pending {
-                Some(pending) => Some(pending),
-                None => self.shared.key_files.get(&key),
-            };
+            let known = draft.keys.get(&key).cloned().or_else(|| self.shared.remembered(&key));
             known.filter(|known| !known.is_expired(now))
         };
         groups.iter().map(known).collect()
@@ -181,8 +177,9 @@ impl Writer {
             draft.keys.insert(key, remembered);
         }
         draft.keep(Size { records: group.events.len(), bytes: group.bytes.len() });
-        let record = Record::Events { key: group.key, received: group.received, events: group.events };
-        draft.push(record, &group.bytes);
+        let EncodedGroup { key, claim, received, events, bytes } = group;
+        let record = Record::Events { key, received, events, claim };
+        draft.push(record, &bytes);
         Appended::Stored(ids)
     }
 

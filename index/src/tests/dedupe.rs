@@ -5,7 +5,7 @@ use std::time::Duration;
 use system_log_model::retention::RETENTION_MICROS;
 
 use super::{Rig, everything, group, lazy, noon};
-use crate::{Appended, StoreLimits};
+use crate::{Appended, Claim, Group, StoreLimits};
 
 fn stored(appended: &Appended) -> bool {
     matches!(appended, Appended::Stored(_))
@@ -93,4 +93,30 @@ fn many_senders_of_one_key_store_it_once() {
         .collect();
     let sum: usize = threads.into_iter().map(|t| t.join().unwrap()).sum();
     assert_eq!(sum, 40);
+}
+
+fn claim(key: &str) -> Claim {
+    Claim { reach: String::new(), collector: "security".into(), key: key.into(), address: "a@example.com".into() }
+}
+
+// proves: S11
+#[test]
+fn a_claim_names_the_events_of_every_organisation_for_the_whole_retention() {
+    let mut rig = Rig::new(lazy());
+    let claimed = |at: &str| Group { claim: Some(claim("c")), ..group(at, Some("k"), "x") };
+    assert_eq!(rig.store.claimed(&claim("c")), None);
+    rig.append(vec![group("acme", None, "before")]);
+    let stored = rig.append(vec![claimed("acme"), claimed("other"), group("third", Some("k"), "no claim")]);
+    let all: Vec<_> = stored[..2].iter().flat_map(ids).copied().collect();
+    assert_eq!(rig.store.claimed(&claim("c")), Some(all.clone()), "only the log has it");
+    rig = rig.reopen();
+    assert_eq!(rig.store.claimed(&claim("c")), Some(all.clone()), "read from the log");
+    rig.store.flush().unwrap();
+    assert_eq!(rig.store.claimed(&claim("c")), Some(all.clone()), "the files have it");
+    rig.store.close();
+    rig = rig.reopen();
+    assert_eq!(rig.store.claimed(&claim("c")), Some(all));
+    assert_eq!(rig.store.claimed(&claim("other")), None);
+    rig.clock.set(noon().plus_micros(RETENTION_MICROS + 1));
+    assert_eq!(rig.store.claimed(&claim("c")), None, "free again");
 }

@@ -154,7 +154,7 @@ fn a_group_that_makes_no_sense_is_refused() {
     let rig = Rig::new(lazy());
     let two = vec![super::clean(event("acme", noon(), "x")), super::clean(event("other", noon(), "x"))];
     for events in [Vec::new(), two] {
-        let refused = wait(rig.store.append(vec![crate::Group { key: None, events }]));
+        let refused = wait(rig.store.append(vec![crate::Group { key: None, claim: None, events }]));
         assert!(matches!(refused, Err(AppendError::Invalid(_))));
     }
     let foreign = crate::Group { key: Some(super::key("other", "k")), ..group("acme", None, "x") };

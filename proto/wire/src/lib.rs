@@ -1,11 +1,12 @@
 //! What may be said: generated messages and services of the contract, and its descriptor set. Nothing here is written by
-//! hand but the JSON of a time; what it means is in the comments of `proto/systemlog/v1` and in the crate `system-log-model`.
+//! hand but the JSON of a time and the counting of elements; what it means is in the comments of `proto/systemlog/v1` and in the crate `system-log-model`.
 
 #![expect(clippy::all, clippy::allow_attributes_without_reason, clippy::too_many_lines, reason = "generated code")]
 
 /// The descriptor set of the whole contract, comments and imports included: what reflection serves.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
+pub mod codec;
 mod timestamp;
 
 pub use timestamp::Timestamp;

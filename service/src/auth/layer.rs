@@ -10,6 +10,7 @@ use axum::response::Response;
 use http::{HeaderMap, Request, header};
 use system_log_index::Store;
 use system_log_model::Clock;
+use system_log_wire::codec::{MAX_ELEMENTS, TOO_MANY_ELEMENTS};
 use tonic::{Code, Status};
 
 use super::policy::{Demand, demand};
@@ -148,6 +149,11 @@ pub fn refusal_for(status: &Status) -> Refusal {
         Code::OutOfRange | Code::ResourceExhausted if text.contains("message length too large") => {
             let rule = format!("at most {} bytes after decompression", system_log_model::limits::MAX_MESSAGE_BYTES);
             Refusal::invalid("MESSAGE_TOO_LARGE", "request", rule)
+        }
+        Code::InvalidArgument if text.starts_with(TOO_MANY_ELEMENTS) => {
+            let list = text.trim_start_matches(TOO_MANY_ELEMENTS);
+            let reason = if list.starts_with("filter.") { "INVALID_FILTER" } else { "BATCH_TOO_LARGE" };
+            Refusal::invalid(reason, list, format!("at most {MAX_ELEMENTS} elements of all lists in one message"))
         }
         Code::Unimplemented => Refusal::new(Code::Unimplemented, "UNIMPLEMENTED", "no such method"),
         Code::InvalidArgument => Refusal::invalid("MALFORMED_REQUEST", "request", text),

@@ -41,7 +41,14 @@ impl Rates {
             Scope::All | Scope::Key(_) => "*",
             Scope::One(org) => org.as_str(),
         };
-        let name = format!("{} {org} {}", caller.role.name(), caller.subject);
+        self.take_as(format!("{} {org} {}", caller.role.name(), caller.subject), now)
+    }
+
+    /// Counts a request of somebody who has no token, under a name that no caller has.
+    ///
+    /// # Errors
+    /// As [`Rates::take`].
+    pub fn take_as(&self, name: String, now: Timestamp) -> Result<(), Refusal> {
         let now = now.micros().saturating_mul(1_000);
         let mut paid_off = self.paid_off.lock();
         let used = paid_off.get(&name).map_or(now, |at| (*at).max(now)) + self.nanos_per_request;

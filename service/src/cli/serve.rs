@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{EXIT_USAGE, ServeArgs};
+use super::{EXIT_USAGE, ServeArgs, first_steps};
 use crate::auth::Role;
 use crate::auth::token::{MintError, Subject, dev_key, mint};
 use crate::clock::SystemClock;
@@ -30,13 +30,16 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         dev: args.dev,
         config: args.config.clone(),
     };
-    let config = match Config::load(flags) {
+    let mut config = match Config::load(flags) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.demo {
+        demo::add_prices(&mut config.collectors);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -112,37 +115,9 @@ fn print_first_steps(config: &Config, listen: SocketAddr) {
     let subject =
         Subject { org: demo::ORG, role: Role::Admin, user: "u-ada", name: "Ada Lovelace", email: "ada@example.com" };
     let key = dev_key(&config.data).map_err(MintError::from);
-    match key.and_then(|key| mint(&key, &subject, SystemClock.now())) {
-        Ok(token) => println!("{}", first_steps(&token, listen)),
+    let now = SystemClock.now();
+    match key.and_then(|key| mint(&key, &subject, now)) {
+        Ok(token) => println!("{}", first_steps::text(&token, listen, now)),
         Err(error) => eprintln!("no token: {}", chain(&error)),
     }
-}
-
-fn first_steps(token: &str, listen: SocketAddr) -> String {
-    let org = demo::ORG;
-    let call = "grpcurl -plaintext -H \"authorization: Bearer $TOKEN\"";
-    let ask = |what: &str, body: &str, rpc: &str| {
-        format!("\n# {what}\n{call} -d '{body}' {listen} systemlog.v1.LogService/{rpc}\n")
-    };
-    let mut text = format!(
-        "\nadministrator of {org:?} (valid 24 hours):\n\nexport TOKEN={token}\n\nhttp://{listen}/ answers browsers; \
-         gRPC with reflection on the same address:\n"
-    );
-    text += &ask(
-        "Did our webhook to the CRM fail?",
-        r#"{"filter":{"log":"LOG_SYSTEM","categories":["CATEGORY_WEBHOOK"],"contains":{"message":"crm."}},"order_by":"severity desc","page_size":5}"#,
-        "ListEvents",
-    );
-    text += &ask(
-        "Did the welcome e-mail reach Alice, or did it bounce?",
-        r#"{"filter":{"log":"LOG_EMAIL","contains":{"recipient":"alice@"}},"page_size":5}"#,
-        "ListEvents",
-    );
-    text += &ask(
-        "Who tried to sign in with a wrong password?",
-        r#"{"filter":{"log":"LOG_SYSTEM","categories":["CATEGORY_SECURITY"],"query":"password"},"page_size":5}"#,
-        "ListEvents",
-    );
-    text += &ask("Everything of the last day as CSV", r#"{"filter":{"log":"LOG_SYSTEM"}}"#, "ExportCsv");
-    text
 }

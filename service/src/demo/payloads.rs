@@ -1,5 +1,8 @@
 //! A day's raw payloads, as the real senders write them: webhook deliveries, Mailgun's webhooks (real samples with new ids,
-//! times and recipients), and the platform's own security, process and mail events.
+//! times and recipients), the platform's own security, process and mail events, Recurly's notifications, and uses of AI.
+
+pub(super) mod ai;
+mod billing;
 
 use serde_json::{Value, json};
 use system_log_model::Timestamp;
@@ -17,6 +20,8 @@ pub(super) enum Sender {
     Security,
     SignIns,
     Process,
+    Recurly,
+    Ai,
 }
 
 const MAILGUN_SAMPLES: [(&str, &str); 8] = [
@@ -51,8 +56,17 @@ const PROCESSES: [&str; 4] =
     ["Onboarding of A. Smith", "Invoice 2041", "Quarterly review", "Angebot für Müller & Söhne"];
 
 impl Sender {
-    pub(super) const ALL: &'static [Self] =
-        &[Self::Webhooks, Self::Mailgun, Self::Mail, Self::Security, Self::SignIns, Self::Process];
+    /// A day's numbers are drawn in this order: new ones belong at the end, or what was loaded before becomes another.
+    pub(super) const ALL: &'static [Self] = &[
+        Self::Webhooks,
+        Self::Mailgun,
+        Self::Mail,
+        Self::Security,
+        Self::SignIns,
+        Self::Process,
+        Self::Recurly,
+        Self::Ai,
+    ];
 
     pub(super) const fn source(self) -> &'static str {
         match self {
@@ -61,6 +75,8 @@ impl Sender {
             Self::Mail => "mail",
             Self::Security | Self::SignIns => "security",
             Self::Process => "process",
+            Self::Recurly => "recurly",
+            Self::Ai => "ai",
         }
     }
 
@@ -76,6 +92,8 @@ impl Sender {
             Self::Security => 2,
             Self::SignIns => 6,
             Self::Process => 10,
+            Self::Recurly => 2,
+            Self::Ai => 25,
         }
     }
 
@@ -87,15 +105,17 @@ impl Sender {
             let at = day.start().plus_micros(offset);
             let id = format!("{}-{}-{number}", self.source(), day.0);
             let payload = match self {
-                Self::Webhooks => webhook(&id, at, random),
-                Self::Mailgun => mailgun(&id, at, random),
-                Self::Mail => mail(&id, at, random),
-                Self::Security => security(&id, at, random),
-                Self::SignIns => sign_in(&format!("{id}-pre"), at, random),
-                Self::Process => process(&id, at, random),
+                Self::Webhooks => webhook(&id, at, random).to_string(),
+                Self::Mailgun => mailgun(&id, at, random).to_string(),
+                Self::Mail => mail(&id, at, random).to_string(),
+                Self::Security => security(&id, at, random).to_string(),
+                Self::SignIns => sign_in(&format!("{id}-pre"), at, random).to_string(),
+                Self::Process => process(&id, at, random).to_string(),
+                Self::Recurly => billing::notification(&id, at, random),
+                Self::Ai => ai::usage(&id, at, random),
             };
             if at <= now {
-                records.push(payload.to_string());
+                records.push(payload);
             }
         }
         records

@@ -21,6 +21,7 @@ use system_log_model::limits;
 
 use super::mac::same;
 use super::{Delivery, Genuine, Hook, Scheme};
+use crate::auth::rate::Rates;
 use crate::auth::{Caller, Role, Scope};
 use crate::ingest::{IncomingRecord, IngestRequest, RecordResult, ResultOutcome, Road};
 use crate::status::Refusal;
@@ -53,16 +54,17 @@ const TRANSPORT_HEADERS: [&str; 14] = [
 pub struct Receiver {
     hooks: Vec<Hook>,
     road: Arc<Road>,
+    rates: Option<Rates>,
     /// Deliveries that are on the road.
     under_way: Arc<Mutex<HashSet<Mark>>>,
 }
 
-/// The route.
-pub fn router(hooks: Vec<Hook>, road: Arc<Road>) -> Router {
+/// The route. Each receiver takes so many deliveries as `rates` gives one caller.
+pub fn router(hooks: Vec<Hook>, road: Arc<Road>, rates: Option<Rates>) -> Router {
     for hook in hooks.iter().filter(|hook| road.host.collector_of(&hook.source).is_none()) {
         tracing::warn!(source = hook.source, "a receiver for a source that no collector accepts yet");
     }
-    let receiver = Receiver { hooks, road, under_way: Arc::default() };
+    let receiver = Receiver { hooks, road, rates, under_way: Arc::default() };
     Router::new().route("/hooks/{source}/{token}", post(receive)).with_state(Arc::new(receiver))
 }
 
@@ -71,10 +73,14 @@ async fn receive(
     Path((source, token)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Response {
-    let Some(hook) = receiver.find(&source, &token) else {
+    let Some((place, hook)) = receiver.find(&source, &token) else {
         return answer(StatusCode::NOT_FOUND, "NOT_FOUND", "no such receiver");
     };
     let hook = hook.clone();
+    // Before the body is read: what is put off costs next to nothing, signed or not.
+    if let Err(refusal) = receiver.take_turn(place) {
+        return later(&refusal);
+    }
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_WITHIN, read(body)).await {
         Ok(Ok(body)) => body,
@@ -113,16 +119,22 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Response> {
 
 impl Receiver {
     /// The receiver of a URL. All are compared, whatever is found: the token is a secret.
-    fn find(&self, source: &str, token: &str) -> Option<&Hook> {
+    fn find(&self, source: &str, token: &str) -> Option<(usize, &Hook)> {
         let mut found = None;
-        for hook in &self.hooks {
+        for (place, hook) in self.hooks.iter().enumerate() {
             let is_it: Choice =
                 hook.source.as_bytes().ct_eq(source.as_bytes()) & same(&hook.token.bytes, token.as_bytes());
             if is_it.into() {
-                found = Some(hook);
+                found = Some((place, hook));
             }
         }
         found
+    }
+
+    /// Counts a delivery to the receiver at that place.
+    fn take_turn(&self, place: usize) -> Result<(), Refusal> {
+        let rates = self.rates.as_ref();
+        rates.map_or(Ok(()), |rates| rates.take_as(format!("hooks {place}"), self.road.clock.now()))
     }
 
     async fn take(&self, hook: &Hook, headers: &HeaderMap, body: Vec<u8>) -> Response {

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use system_log_index::{DedupeKey, Store};
+use system_log_index::{Claim, DedupeKey, Store};
 use system_log_model::retention::{self, Admission};
-use system_log_model::text::cut;
+use system_log_model::text::{cut, fold};
 use system_log_model::{
     Actor, ActorKind, DeadLettered, Draft, Dropped, Event, OrgHint, OrgId, Rejected, Timestamp, Verdict, limits,
 };
@@ -33,8 +33,8 @@ pub(super) struct Setting<'a> {
 pub(super) enum Admitted {
     /// Answered; nothing is kept.
     Answer(RecordResult),
-    /// To be guarded and stored, one group for each organisation.
-    Store { groups: Vec<OrgGroup> },
+    /// To be guarded and stored, one group for each organisation, all under one claim.
+    Store { groups: Vec<OrgGroup>, claim: Option<Claim> },
     /// A dry run shows the events of a refused record too, so that an old sample can be looked at.
     DryRefusal { result: RecordResult, events: Vec<Event> },
     /// To be kept aside.
@@ -73,6 +73,11 @@ pub(super) fn admit(store: &Store, setting: &Setting<'_>, verdict: Verdict) -> A
 
 fn emit(store: &Store, setting: &Setting<'_>, drafts: Vec<Draft>) -> Admitted {
     let key = key(setting, &drafts);
+    let claim = claim(setting, key.as_deref(), &drafts);
+    // Whoever joined or left since: what was acknowledged once is not resolved a second time. A dry run asks no keys.
+    if let Some(ids) = claim.as_ref().filter(|_| !setting.dry_run).and_then(|claim| store.claimed(claim)) {
+        return Admitted::Answer(RecordResult::duplicate(ids));
+    }
     let mut groups: Vec<OrgGroup> = Vec::new();
     let mut refusal: Option<RecordResult> = None;
     let mut shown = Vec::new();
@@ -109,7 +114,7 @@ fn emit(store: &Store, setting: &Setting<'_>, drafts: Vec<Draft>) -> Admitted {
         }
     }
     match refusal {
-        None => Admitted::Store { groups },
+        None => Admitted::Store { groups, claim },
         Some(result) if setting.dry_run => Admitted::DryRefusal { result, events: shown },
         Some(result) => Admitted::Answer(result),
     }
@@ -124,6 +129,21 @@ fn key(setting: &Setting<'_>, drafts: &[Draft]) -> Option<String> {
         });
     }
     drafts.iter().map(|draft| &draft.dedupe_key).find(|key| !key.is_empty()).cloned()
+}
+
+/// Known by this, a record from before sign-in is the same one whoever is a member by then. A record with an organisation
+/// of its own needs none: its key leads to the same organisation every time.
+fn claim(setting: &Setting<'_>, key: Option<&str>, drafts: &[Draft]) -> Option<Claim> {
+    let key = key.filter(|_| setting.org.is_none())?;
+    let entered = drafts.iter().filter(|draft| draft.kind.pre_auth).map(|draft| fold(&draft.attempted_email));
+    let addresses: Vec<_> = entered.collect();
+    let claim = || Claim {
+        reach: setting.caller.scope.reach(),
+        collector: setting.collector.into(),
+        key: key.to_owned(),
+        address: addresses.join("\n"),
+    };
+    (!addresses.is_empty()).then(claim)
 }
 
 fn too_old(draft: &Draft, setting: &Setting<'_>) -> Option<RecordResult> {

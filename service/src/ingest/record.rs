@@ -120,6 +120,12 @@ impl RecordResult {
         Self::new(ResultOutcome::Dropped, reason.name(), message.into())
     }
 
+    /// Stored before; the ids of the first time.
+    #[must_use]
+    pub fn duplicate(event_ids: Vec<EventId>) -> Self {
+        Self { event_ids, ..Self::new(ResultOutcome::Duplicate, "", String::new()) }
+    }
+
     /// Kept aside.
     pub fn dead_lettered(reason: DeadLettered, message: impl Into<String>) -> Self {
         Self::new(ResultOutcome::DeadLettered, reason.name(), message.into())

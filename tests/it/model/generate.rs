@@ -10,8 +10,26 @@ use system_log_wire::systemlog::v1 as pb;
 pub(super) const ORGS: [&str; 3] = ["acme", "globex", "Acme"];
 
 /// What this model sends to the system log.
-pub(super) const SYSTEM_KINDS: [&str; 4] =
-    ["webhook_sent", "webhook_failed", "email_send_failed", "process_auto_archived"];
+pub(super) const SYSTEM_KINDS: [&str; 5] =
+    ["webhook_sent", "webhook_failed", "email_send_failed", "process_auto_archived", "login_failed"];
+
+/// What it sends to the AI log.
+const AI_KINDS: [(&str, &str); 4] =
+    [("ai_chat", "chat"), ("ai_tool_call", "mcp_tool_call"), ("ai_embedding", "embedding"), ("ai_request", "rerank")];
+const MODELS: [&str; 4] = ["opus", "Opus", "sonnet-4.5", "gpt-4o"];
+
+/// Who is a member where: (address, organisations). Sign-ins find their organisations by it.
+pub(super) const MEMBERS: [(&str, &[&str]); 3] =
+    [("both@example.com", &["acme", "globex"]), ("one@example.com", &["Acme"]), ("Three@Example.com", &ORGS)];
+
+/// Columns that an answer may be sorted by.
+pub(super) const fn columns(log: pb::Log) -> &'static [&'static str] {
+    match log {
+        pb::Log::System => &["occurred_at", "type", "category", "severity", "message", "recipient", "subject", "actor"],
+        pb::Log::Email => &["occurred_at", "type", "severity", "message", "recipient", "subject", "actor"],
+        _ => &["occurred_at", "type", "severity", "message", "actor", "model", "total_tokens", "cost", "latency"],
+    }
+}
 
 /// Pieces of text that make trouble: folding, combining marks, wildcards, quotes, emoji, joined words.
 const PIECES: [&str; 22] = [
@@ -42,6 +60,7 @@ const PIECES: [&str; 22] = [
 /// One request.
 pub(super) struct Batch {
     pub(super) source: &'static str,
+    /// Empty for sign-ins.
     pub(super) org: &'static str,
     pub(super) records: Vec<pb::Record>,
     pub(super) sent: Vec<Sent>,
@@ -83,13 +102,15 @@ fn at(rng: &mut StdRng) -> String {
 
 /// A batch of one source.
 pub(super) fn random_batch(rng: &mut StdRng) -> Batch {
-    let source = pick(rng, &["webhook", "mail", "process"]);
-    let org = pick(rng, &ORGS);
+    let source = pick(rng, &["webhook", "mail", "process", "ai", "ai", "security"]);
+    let org = if source == "security" { "" } else { pick(rng, &ORGS) };
     let (mut records, mut sent) = (Vec::new(), Vec::new());
     for _ in 0..rng.random_range(1..=40) {
         let (payload, row) = match source {
             "webhook" => webhook(rng),
             "mail" => mail(rng),
+            "ai" => ai(rng),
+            "security" => sign_in(rng),
             _ => process(rng),
         };
         records.push(record(&payload));
@@ -130,6 +151,48 @@ fn process(rng: &mut StdRng) -> (serde_json::Value, Sent) {
     (payload, sent)
 }
 
+/// Without an organisation: from before sign-in.
+fn sign_in(rng: &mut StdRng) -> (serde_json::Value, Sent) {
+    let (at, message) = (at(rng), text(rng, 3));
+    let (address, _) = pick(rng, &MEMBERS);
+    let payload = json!({"occurred_at": at, "event": "login_failed", "email": address, "message": message});
+    (payload, Sent { kind: "login_failed", at, message, recipient: address.into(), subject: String::new() })
+}
+
+/// Costs at the edges: the smallest, a large one, none at all.
+fn ai(rng: &mut StdRng) -> (serde_json::Value, Sent) {
+    let (kind, word) = pick(rng, &AI_KINDS);
+    let success = rng.random_bool(0.7);
+    let (at, error) = (at(rng), if success { String::new() } else { format!("failed {}", text(rng, 2)).trim().into() });
+    let (prompt, completion) = (rng.random_range(0..5_000), rng.random_range(0..900));
+    let mut payload = json!({"occurred_at": at, "kind": word, "model": pick(rng, &MODELS), "provider": "p",
+        "prompt_tokens": prompt, "completion_tokens": completion, "success": success, "error": error,
+        "actor": {"id": pick(rng, &["u1", "u2", "bot"]), "name": "Someone"}});
+    if rng.random_bool(0.7) {
+        payload["cost_usd"] = pick(rng, &["0", "0.000000001", "0.0045", "12.5", "1000000.000000001"]).into();
+    }
+    if rng.random_bool(0.8) {
+        payload["latency_ms"] = rng.random_range(1..3_000).into();
+    }
+    (payload, Sent { kind, at, message: error, recipient: String::new(), subject: String::new() })
+}
+
+const QUERIES: [&str; 13] = [
+    "connection",
+    "refus",
+    "time_out",
+    "\"time out\"",
+    "-refused",
+    "ÜBER",
+    "503 refused",
+    "webhook_fail",
+    "a -connection",
+    "日本",
+    "\"x y\"",
+    "istanbul",
+    "i̇stanbul",
+];
+
 /// A filter and an order.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
@@ -152,7 +215,20 @@ fn needle(rng: &mut StdRng) -> String {
 
 /// Any legal question about the kinds that are sent.
 pub(super) fn random_question(rng: &mut StdRng) -> Question {
-    let log = pick(rng, &[pb::Log::System, pb::Log::System, pb::Log::Email]);
+    let log = pick(rng, &[pb::Log::System, pb::Log::System, pb::Log::Email, pb::Log::AiUsage]);
+    let filter = random_filter(rng, log);
+    let column = pick(rng, columns(log));
+    let order_by = match rng.random_range(0..4) {
+        0 => String::new(),
+        1 => column.to_owned(),
+        2 => format!("{column} asc"),
+        _ => format!("{column} desc"),
+    };
+    Question { filter, order_by }
+}
+
+/// Any legal filter of a log.
+pub(super) fn random_filter(rng: &mut StdRng, log: pb::Log) -> pb::EventFilter {
     let mut filter = system_log_tests::event::everything(log);
     filter.types = match log {
         pb::Log::System if rng.random_bool(0.3) => vec![pick(rng, &SYSTEM_KINDS).into()],
@@ -169,27 +245,16 @@ pub(super) fn random_question(rng: &mut StdRng) -> Question {
     if rng.random_bool(0.15) {
         filter.actor_ids = vec![pick(rng, &["u1", "bot", "nobody"]).into()];
     }
-    filter.bot_only = rng.random_bool(0.05);
+    filter.bot_only = rng.random_bool(0.1);
+    filter.exclude_pre_auth = rng.random_bool(0.2);
+    if log == pb::Log::AiUsage {
+        if rng.random_bool(0.4) {
+            filter.models = vec![pick(rng, &MODELS).into(), pick(rng, &MODELS).into()];
+        }
+        filter.success = pick(rng, &[None, None, Some(true), Some(false)]);
+    }
     if rng.random_bool(0.3) {
-        filter.query = pick(
-            rng,
-            &[
-                "connection",
-                "refus",
-                "time_out",
-                "\"time out\"",
-                "-refused",
-                "ÜBER",
-                "503 refused",
-                "webhook_fail",
-                "a -connection",
-                "日本",
-                "\"x y\"",
-                "istanbul",
-                "i̇stanbul",
-            ],
-        )
-        .into();
+        filter.query = pick(rng, &QUERIES).into();
     }
     filter.contains = Some(pb::ContainsFilter {
         event_name: if rng.random_bool(0.1) { "OOK_f".into() } else { String::new() },
@@ -202,14 +267,5 @@ pub(super) fn random_question(rng: &mut StdRng) -> Question {
             Some(system_log_tests::event::time(&format!("2026-11-{:02}T12:00:00Z", rng.random_range(1..=20))));
         filter.end_time = Some(system_log_tests::event::time("2026-11-21T12:00:00.000001Z"));
     }
-    let system = ["occurred_at", "type", "category", "severity", "message", "recipient", "subject", "actor"];
-    let email = ["occurred_at", "type", "severity", "message", "recipient", "subject", "actor"];
-    let column = if log == pb::Log::System { pick(rng, &system) } else { pick(rng, &email) };
-    let order_by = match rng.random_range(0..4) {
-        0 => String::new(),
-        1 => column.to_owned(),
-        2 => format!("{column} asc"),
-        _ => format!("{column} desc"),
-    };
-    Question { filter, order_by }
+    filter
 }

@@ -1,6 +1,7 @@
 //! What the contract means, as plainly as it can be written: no index, no code of the server's.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use system_log_wire::systemlog::v1 as pb;
 
@@ -61,6 +62,9 @@ fn matches(event: &pb::Event, filter: &pb::EventFilter) -> bool {
         && (filter.severities.is_empty() || filter.severities.contains(&event.severity))
         && (filter.actor_ids.is_empty() || filter.actor_ids.contains(&actor.id))
         && (!filter.bot_only || actor.kind() == pb::ActorKind::Bot)
+        && (!filter.exclude_pre_auth || !event.pre_auth)
+        && (filter.models.is_empty() || event.ai.as_ref().is_some_and(|ai| filter.models.contains(&ai.model)))
+        && filter.success.is_none_or(|want| event.ai.as_ref().is_some_and(|ai| ai.success == want))
         && has(&event.r#type, &contains.event_name)
         && has(&event.message, &contains.message)
         && has(&event.recipient, &contains.recipient)
@@ -71,6 +75,7 @@ fn matches(event: &pb::Event, filter: &pb::EventFilter) -> bool {
 /// A sort key: absent last whatever the direction, so apart from the value.
 fn key(event: &pb::Event, column: &str) -> (bool, i64, String) {
     let text = |text: &str| (text.is_empty(), 0, fold(text));
+    let number = |number: Option<i64>| (number.is_none(), number.unwrap_or_default(), String::new());
     match column {
         "occurred_at" => {
             let time = event.occurred_at.as_ref().unwrap();
@@ -89,6 +94,10 @@ fn key(event: &pb::Event, column: &str) -> (bool, i64, String) {
             let actor = event.actor.clone().unwrap_or_default();
             text([actor.display_name, actor.email, actor.id].iter().find(|t| !t.is_empty()).map_or("", |t| t))
         }
+        "model" => text(event.ai.as_ref().map_or("", |ai| &ai.model)),
+        "total_tokens" => number(event.ai.as_ref().map(|ai| ai.total_tokens)),
+        "cost" => number(event.ai.as_ref().and_then(|ai| ai.cost_nano_usd)),
+        "latency" => number(event.ai.as_ref().and_then(latency)),
         other => panic!("no column {other}"),
     }
 }
@@ -108,4 +117,59 @@ pub(super) fn answer(all: &[pb::Event], org: &str, question: &Question) -> Vec<p
             .then_with(|| directed(a.id.cmp(&b.id)))
     });
     rows
+}
+
+/// On the wire 0 is no latency; none that is sent here is 0.
+fn latency(ai: &pb::AiUsage) -> Option<i64> {
+    Some(ai.latency_ms).filter(|latency| *latency != 0)
+}
+
+/// Sums over rows, by a key of each: what `SummarizeAiUsage` must say.
+pub(super) fn usage(rows: &[pb::Event], by: &[pb::AiUsageDimension]) -> (Vec<pb::AiUsageRow>, pb::AiUsageRow) {
+    use pb::AiUsageDimension::{Actor, Day, Model};
+    let mut groups: BTreeMap<(String, String, String), Vec<&pb::Event>> = BTreeMap::new();
+    for row in rows {
+        let actor = row.actor.as_ref().map(|actor| actor.id.clone()).filter(|_| by.contains(&Actor));
+        let model = row.ai.as_ref().map(|ai| ai.model.clone()).filter(|_| by.contains(&Model));
+        let seconds = row.occurred_at.as_ref().unwrap().seconds;
+        let day = system_log_model::Timestamp::from_seconds(seconds, 0).unwrap().to_string()[..10].to_owned();
+        let day = if by.contains(&Day) { day } else { String::new() };
+        groups.entry((actor.unwrap_or_default(), model.unwrap_or_default(), day)).or_default().push(row);
+    }
+    let row = |((actor_id, model, day), rows): (_, Vec<&pb::Event>)| pb::AiUsageRow {
+        actor_id,
+        model,
+        day,
+        ..figures(&rows)
+    };
+    let total = figures(&rows.iter().collect::<Vec<_>>());
+    if by.is_empty() {
+        groups.clear();
+    }
+    (groups.into_iter().map(row).collect(), total)
+}
+
+fn figures(rows: &[&pb::Event]) -> pb::AiUsageRow {
+    let uses: Vec<&pb::AiUsage> = rows.iter().map(|row| row.ai.as_ref().unwrap()).collect();
+    let count = |count: usize| i64::try_from(count).unwrap();
+    let mut latencies: Vec<i64> = uses.iter().copied().filter_map(latency).collect();
+    latencies.sort_unstable();
+    // The smallest latency that at least so many percent of all are not above.
+    let percentile = |percent: usize| {
+        let enough = |limit: &&i64| latencies.iter().filter(|l| l <= limit).count() * 100 >= percent * latencies.len();
+        latencies.iter().find(enough).copied().unwrap_or_default()
+    };
+    pb::AiUsageRow {
+        requests: count(uses.len()),
+        failures: count(uses.iter().filter(|ai| !ai.success).count()),
+        prompt_tokens: uses.iter().map(|ai| ai.prompt_tokens).sum(),
+        completion_tokens: uses.iter().map(|ai| ai.completion_tokens).sum(),
+        total_tokens: uses.iter().map(|ai| ai.total_tokens).sum(),
+        cost_nano_usd: uses.iter().filter_map(|ai| ai.cost_nano_usd).sum(),
+        requests_without_cost: count(uses.iter().filter(|ai| ai.cost_nano_usd.is_none()).count()),
+        latency_p50_ms: percentile(50),
+        latency_p95_ms: percentile(95),
+        latency_p99_ms: percentile(99),
+        ..Default::default()
+    }
 }
