@@ -106,13 +106,15 @@ fn kind(json: &Json, usage: Option<&(Spelling, Counts)>) -> Option<Kind> {
     {
         return Some(Kind::Chat);
     }
-    if let Some((_, counts)) = usage {
+    if let Some((spelling, counts)) = usage {
         // Pictures, transcripts, rankings.
         if has(&["data", "results", "images"]) || json.at("text").is_string() {
             return Some(Kind::Other);
         }
-        let model = json.text("model").to_ascii_lowercase();
-        return Some(if counts.completion.is_none() || model.contains("embed") { Kind::Embedding } else { Kind::Chat });
+        let model = json.first_text(&["model", "modelVersion"]).to_ascii_lowercase();
+        // Gemini counts no candidates where it gave none: a blocked prompt was a chat all the same.
+        let embeds = model.contains("embed") || (*spelling != Spelling::Gemini && counts.completion.is_none());
+        return Some(if embeds { Kind::Embedding } else { Kind::Chat });
     }
     let error = error_of(json).is_some();
     error.then_some(Kind::Other)

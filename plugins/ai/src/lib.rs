@@ -32,7 +32,7 @@ mod request;
 mod stream;
 
 use serde_json::Value;
-use system_log_plugin::{Call, Outcome, Record, Verdict, export_collector};
+use system_log_plugin::{Call, Outcome, Record, Verdict, export_collector, test_cases};
 
 use crate::doc::Doc;
 use crate::prices::Prices;
@@ -71,6 +71,7 @@ fn one(doc: &Doc, prices: &Prices) -> Verdict {
 }
 
 export_collector!(collect);
+test_cases!(collect, "ai");
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,11 @@ fn result(result: &Value) -> Option<Message> {
     if !["content", "structuredContent", "isError"].iter().any(|name| result.get(name).is_some()) {
         return None;
     }
-    if result.get("isError") != Some(&Value::Bool(true)) {
+    let failed = match result.get("isError") {
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        told => told == Some(&Value::Bool(true)),
+    };
+    if !failed {
         return Some(Message::Done);
     }
     let texts = result.get("content").and_then(Value::as_array).into_iter().flatten();

@@ -7,7 +7,7 @@ mod entry;
 mod roles;
 
 use serde_json::Value;
-use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector};
+use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector, test_cases};
 
 /// One payload: an entry, or a batch of them in any of the formats a log stream can be set to.
 #[must_use]
@@ -44,17 +44,4 @@ fn page(verdicts: impl Iterator<Item = Verdict>) -> Outcome {
 }
 
 export_collector!(collect);
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::collect;
-
-    #[test]
-    fn cases() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        system_log_plugin::cases::check(&folder, "auth0", collect);
-        system_log_plugin::cases::check_laws(&folder, "auth0", collect);
-    }
-}
+test_cases!(collect, "auth0");

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::BuildError;
+use crate::{BuildError, media_type};
 
 /// The custom section that holds them, as a JSON array.
 pub const CASES_SECTION: &str = "system-log:cases";
@@ -56,16 +56,6 @@ fn case(path: &Path, config: Option<&Value>) -> Result<Value, BuildError> {
     case.insert("outcome".into(), outcome);
     case.insert("name".into(), json!(name));
     Ok(Value::Object(case))
-}
-
-/// As the SDK has it: `bounce.form.in` is a form, `post.multipart.in` one in parts, `failed.xml.in` XML, anything else JSON.
-fn media_type(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("form") => "application/x-www-form-urlencoded",
-        Some("multipart") => "multipart/form-data",
-        Some("xml") => "application/xml",
-        _ => "application/json",
-    }
 }
 
 #[cfg(test)]

@@ -23,13 +23,14 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
     ("sdk/Cargo.toml", include_str!("../../sdk/Cargo.toml")),
     ("sdk/src/lib.rs", include_str!("../../sdk/src/lib.rs")),
     ("sdk/src/cases.rs", include_str!("../../sdk/src/cases.rs")),
+    ("sdk/src/cases/media_type.rs", include_str!("../../sdk/src/cases/media_type.rs")),
     ("sdk/src/contract.rs", include_str!("../../sdk/src/contract.rs")),
     ("sdk/src/deep.rs", include_str!("../../sdk/src/deep.rs")),
     ("sdk/src/event.rs", include_str!("../../sdk/src/event.rs")),

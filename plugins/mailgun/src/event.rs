@@ -2,13 +2,16 @@
 
 use serde_json::Value;
 use system_log_plugin::text::{collapse, cut};
-use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer};
+use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer, scalar};
 
 use crate::failure;
 use crate::recipient::address;
 
 /// Longer than any id, code or reason.
 const MAX_ATTRIBUTE_BYTES: usize = 1_024;
+
+/// The kind of a diagnostic, as delivery reports spell it before its text; it has no case.
+const SMTP: &str = "smtp; ";
 
 /// Known, and not logged: engagement, storage, mailing lists, validations.
 const NOT_LOGGED: [&str; 7] = [
@@ -26,8 +29,10 @@ pub(crate) fn read(json: &Json) -> Verdict {
     if json.fields().is_none() {
         return Verdict::malformed("an event: a JSON object");
     }
-    let Some(name) = json.at("event").as_str() else {
-        return Verdict::missing("event");
+    let name = match json.at("event") {
+        Value::String(name) => name,
+        Value::Null => return Verdict::missing("event"),
+        _ => return Verdict::malformed("event: must be text"),
     };
     let name = name.trim().to_ascii_lowercase();
     let (kind, severity) = match name.as_str() {
@@ -70,7 +75,11 @@ fn time(json: &Json) -> Option<SourceTime> {
 /// The event's own recipient; never the `To` header where there is one, which names the list, not the person. Rejected
 /// messages have only the header.
 fn recipient(json: &Json) -> String {
-    address(&json.first_text(&["recipient", "message.headers.to"]))
+    let listed = ["recipient", "message.headers.to"].map(|path| match json.at(path) {
+        Value::Array(list) => list.iter().map(scalar).find(|text| !text.is_empty()).unwrap_or_default(),
+        one => scalar(one),
+    });
+    address(listed.iter().find(|text| !text.is_empty()).map_or("", String::as_str))
 }
 
 fn keep(event: &mut Event, json: &Json) {
@@ -95,7 +104,7 @@ fn keep(event: &mut Event, json: &Json) {
             event.attribute(name, number);
         }
     }
-    if json.at("flags.is-test-mode") == &Value::Bool(true) {
+    if failure::flag(json, "flags.is-test-mode") {
         event.attribute("test", true);
     }
     if let Some(tags) = json.at("tags").as_array() {
@@ -121,7 +130,10 @@ fn message(json: &Json, name: &str) -> String {
     let texts =
         ["delivery-status.message", "delivery-status.description", "reject.reason", "reject.description"].map(|path| {
             let text = collapse(&json.text(path));
-            text.strip_prefix("smtp; ").map(str::to_owned).unwrap_or(text)
+            match text.get(..SMTP.len()).filter(|start| start.eq_ignore_ascii_case(SMTP)) {
+                Some(start) => text[start.len()..].to_owned(),
+                None => text,
+            }
         });
     let text = texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     match failure::code(json).filter(|code| *code != 0) {

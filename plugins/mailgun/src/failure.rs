@@ -37,6 +37,15 @@ pub(crate) fn code(json: &Json) -> Option<i64> {
     integer(value)
 }
 
+/// Whether a flag is set, also when it is written as text.
+pub(crate) fn flag(json: &Json, path: &str) -> bool {
+    match json.at(path) {
+        Value::Bool(set) => *set,
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
 /// Applies the table.
 pub(crate) fn judge(json: &Json) -> Failure {
     let reason = json.text("reason").to_ascii_lowercase();
@@ -60,9 +69,9 @@ pub(crate) fn judge(json: &Json) -> Failure {
             provider_severity: "temporary",
         };
     }
-    let delayed = json.at("flags.is-delayed-bounce") == &Value::Bool(true);
+    let delayed = flag(json, "flags.is-delayed-bounce");
     let hard = json.text("delivery-status.bounce-type").eq_ignore_ascii_case("hard");
-    let blocked = ["bounce", "espblock", "blacklisted", "hardfail"].contains(&reason.as_str());
+    let blocked = ["bounce", "espblock", "blacklisted"].contains(&reason.as_str());
     let (kind, class) = if suppressed {
         ("email_failed", "suppressed")
     } else if reason == "old" {

@@ -62,7 +62,6 @@ fn translate(form: &Json, name: &str) -> Value {
     };
     let reason = match form.text("reason").as_str() {
         "" => fallback.to_owned(),
-        "hardfail" => "bounce".to_owned(),
         other => other.to_owned(),
     };
     let token = form.text("token");

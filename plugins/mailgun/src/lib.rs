@@ -10,7 +10,7 @@ mod multipart;
 mod recipient;
 
 use serde_json::Value;
-use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector};
+use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector, test_cases};
 
 /// One payload.
 #[must_use]
@@ -50,17 +50,4 @@ pub fn collect(_: &Call, record: &Record) -> Outcome {
 }
 
 export_collector!(collect);
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::collect;
-
-    #[test]
-    fn cases() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        system_log_plugin::cases::check(&folder, "mailgun", collect);
-        system_log_plugin::cases::check_laws(&folder, "mailgun", collect);
-    }
-}
+test_cases!(collect, "mailgun");

@@ -2,7 +2,7 @@
 
 mod record;
 
-use system_log_plugin::{Call, Outcome, Record, export_collector};
+use system_log_plugin::{Call, Outcome, Record, export_collector, test_cases};
 
 /// One payload.
 #[must_use]
@@ -14,17 +14,4 @@ pub fn collect(_: &Call, record: &Record) -> Outcome {
 }
 
 export_collector!(collect);
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::collect;
-
-    #[test]
-    fn cases() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        system_log_plugin::cases::check(&folder, "platform", collect);
-        system_log_plugin::cases::check_laws(&folder, "platform", collect);
-    }
-}
+test_cases!(collect, "platform");

@@ -135,7 +135,7 @@ fn actor(json: &Json) -> Option<Actor> {
     let kind = json.text("actor.kind").to_ascii_lowercase();
     let known = ["user", "bot", "service", "anonymous"].contains(&kind.as_str());
     let actor = Actor {
-        id: json.first_text(&["actor.id", "actor_id"]),
+        id: json.first_text(&["actor.id", "actor_id", "actor"]),
         display_name: json.first_text(&["actor.name", "actor.display_name"]),
         email: json.text("actor.email"),
         kind: if known { kind } else { String::new() },

@@ -12,7 +12,7 @@ mod row;
 mod types;
 mod xml;
 
-use system_log_plugin::{Call, Outcome, Record, Verdict, export_collector};
+use system_log_plugin::{Call, Outcome, Record, Verdict, export_collector, test_cases};
 
 use crate::config::Config;
 
@@ -47,6 +47,7 @@ fn format(record: &Record) -> Format {
 }
 
 export_collector!(collect);
+test_cases!(collect, "recurly");
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@
 //! `failed.xml.in` is XML; otherwise JSON. A `cases/config.json` is the plugin's configuration in all of them; without it there
 //! is none.
 
+mod media_type;
+
 use std::fs;
 use std::path::Path;
 
@@ -12,6 +14,8 @@ use serde_json::{Value, json};
 
 use crate::event::{AiUsage, Event, OrgHint, Outcome, Verdict, attributes_text};
 use crate::{Call, Record};
+
+pub use media_type::media_type;
 
 /// When every case is received.
 pub const RECEIVED_AT: i64 = 1_795_341_600_000_000;
@@ -36,7 +40,8 @@ pub fn check(folder: &Path, source: &str, collect: Collect) {
         }
         seen += 1;
         let payload = fs::read(&path).expect("a case");
-        let outcome = run_with(&config, source, &media_type(&path), payload, collect);
+        let kind = media_type(&path.to_string_lossy());
+        let outcome = run_with(&config, source, kind, payload, collect);
         let text = format!("{:#}\n", render(&outcome));
         let out = path.with_extension("out");
         if bless {
@@ -63,17 +68,6 @@ pub fn run_with(config: &str, source: &str, content_type: &str, payload: Vec<u8>
 /// The configuration of a folder's cases.
 fn config(folder: &Path) -> String {
     fs::read_to_string(folder.join("config.json")).unwrap_or_else(|_| "{}".into())
-}
-
-fn media_type(path: &Path) -> String {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    match name.rsplit('.').next() {
-        Some("form") => "application/x-www-form-urlencoded",
-        Some("multipart") => "multipart/form-data",
-        Some("xml") => "application/xml",
-        _ => "application/json",
-    }
-    .to_owned()
 }
 
 /// An outcome as JSON, absent fields left out.

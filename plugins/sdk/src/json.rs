@@ -75,15 +75,11 @@ impl Json {
         integer(self.first(paths))
     }
 
-    /// The time at the first path that has one.
+    /// The time at the first path that has one; empty text is none.
     #[must_use]
     pub fn first_time(&self, paths: &[&str]) -> Option<SourceTime> {
-        let value = self.first(paths);
-        match value {
-            Value::Null => None,
-            Value::String(written) if written.is_empty() => None,
-            value => Some(time::read(value)),
-        }
+        let told = |value: &&Value| !value.is_null() && value.as_str() != Some("");
+        paths.iter().map(|path| self.at(path)).find(told).map(time::read)
     }
 }
 

@@ -79,6 +79,21 @@ impl Record {
     }
 }
 
+/// The test of a plugin's `cases/`: every case, and the laws on all of them. `test_cases!(collect, "mailgun")`; the second is
+/// the source that they come in under.
+#[macro_export]
+macro_rules! test_cases {
+    ($collect:path, $source:literal) => {
+        #[cfg(test)]
+        #[test]
+        fn cases() {
+            let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+            $crate::cases::check(&folder, $source, $collect);
+            $crate::cases::check_laws(&folder, $source, $collect);
+        }
+    };
+}
+
 /// Exports a `fn(&Call, &Record) -> Outcome` as the plugin's collector. Natively it exports nothing, so that the function
 /// can be tested like any other.
 #[macro_export]

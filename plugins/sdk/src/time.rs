@@ -1,4 +1,4 @@
-//! Times as providers write them: RFC 3339, with a space instead of the T, seconds since 1970 as integer, float or text.
+//! Times as providers write them: RFC 3339, with a space instead of the T or before `UTC`, seconds since 1970 as integer, float or text.
 //! What is no time keeps its text; the host decides what is plausible.
 
 use jiff::civil::DateTime;
@@ -38,7 +38,8 @@ pub fn parse(text: &str) -> Option<i64> {
     {
         return seconds(text);
     }
-    // Without a zone: providers that leave it out mean UTC.
+    // Without a zone: providers that leave it out mean UTC, and some say so in words.
+    let text = [" UTC", " GMT"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
     let civil: DateTime = text.parse().ok()?;
     Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_microsecond())
 }
@@ -90,6 +91,7 @@ mod tests {
             json!("2018-03-16T20:46:35.375624Z"),
             json!("2018-03-16T21:46:35.375624+01:00"),
             json!("2018-03-16 20:46:35.375624"),
+            json!("2018-03-16 20:46:35.375624 UTC"),
         ] {
             assert_eq!(read(&value).micros, micros, "{value}");
         }

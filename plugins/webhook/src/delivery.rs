@@ -27,7 +27,8 @@ const SUCCEEDED: [&str; 5] = ["success", "successful", "succeeded", "delivered",
 const FAILED: [&str; 5] = ["fail", "failed", "failure", "error", "retry"];
 
 const URLS: [&str; 5] = ["url", "endpoint.url", "endpoint_url", "endpointUrl", "http_url"];
-const EVENTS: [&str; 6] = ["event", "webhook_event_type", "event_type", "eventType", "type", "topic"];
+const EVENTS: [&str; 7] =
+    ["event", "webhook_event_type", "event_type", "eventType", "event.event_type_name", "type", "topic"];
 const TIMES: [&str; 7] =
     ["occurred_at", "started_at", "delivered_at", "timestamp", "created_at", "attempted_at", "webhook-timestamp"];
 const IDS: [&str; 6] = ["id", "attempt_id", "attemptId", "request_attempt_id", "delivery_id", "uid"];
@@ -70,10 +71,12 @@ fn record(json: &Json) -> Verdict {
     if UNFINISHED.contains(&word.as_str()) {
         return Verdict::not_logged(format!("a delivery that is {word} has no result yet"));
     }
-    let url = json.first_text(&URLS);
-    if url.is_empty() {
-        return Verdict::missing("url");
-    }
+    let told = |value: &&Value| !value.is_null() && value.as_str() != Some("");
+    let url = match URLS.iter().map(|path| json.at(path)).find(told) {
+        None => return Verdict::missing("url"),
+        Some(Value::String(url)) => url.clone(),
+        Some(_) => return Verdict::malformed("url: must be text"),
+    };
     let status = match status(json) {
         Ok(Some(status)) => status,
         Ok(None) if SUCCEEDED.contains(&word.as_str()) => return Verdict::missing("http_status"),
@@ -137,10 +140,13 @@ fn status(json: &Json) -> Result<Option<i32>, Verdict> {
         "http_status",
         "status_code",
         "statusCode",
+        "response.http_status",
+        "response.status_code",
         "response_status_code",
         "responseStatusCode",
         "http_response_status",
         "http_code",
+        "response.http_code",
     ]);
     let value = match (value, json.at("status")) {
         (Value::Null, written @ Value::Number(_)) => written,
@@ -160,7 +166,14 @@ fn status(json: &Json) -> Result<Option<i32>, Verdict> {
 
 /// Why it failed. Without an answer the dispatcher's own word may be all there is: GitHub's "failed to connect".
 fn error(json: &Json, status: i32, state: &str) -> String {
-    let error = json.first_text(&["error", "error.message", "error_message", "response_error_name", "error.code"]);
+    let error = json.first_text(&[
+        "error",
+        "error.message",
+        "error_message",
+        "response_error_name",
+        "response.response_error_name",
+        "error.code",
+    ]);
     let says_nothing = FAILED.contains(&state.to_ascii_lowercase().as_str());
     if error.is_empty() && status == 0 && !says_nothing { state.to_owned() } else { error }
 }
@@ -194,9 +207,10 @@ fn latency(json: &Json) -> Option<i64> {
     };
     let github = !json.first(&["delivered_at", "guid"]).is_null();
     let whole = !github && json.at("duration").is_i64();
-    let millis = number(&["duration_ms", "latency_ms", "elapsed_time_ms", "responseDurationMs"])
-        .or_else(|| number(&["duration"]).filter(|_| whole))
-        .or_else(|| Some(number(&["duration", "latency_seconds"])? * 1_000.0))?;
+    let millis =
+        number(&["duration_ms", "latency_ms", "elapsed_time_ms", "responseDurationMs", "response.elapsed_time_ms"])
+            .or_else(|| number(&["duration"]).filter(|_| whole))
+            .or_else(|| Some(number(&["duration", "latency_seconds"])? * 1_000.0))?;
     #[expect(clippy::cast_possible_truncation, reason = "bounded: 2^53")]
     (0.0..9e15).contains(&millis).then_some(millis.round() as i64)
 }
@@ -205,7 +219,7 @@ fn actor(json: &Json) -> Option<Actor> {
     let kind = json.text("actor.kind").to_ascii_lowercase();
     let known = ["user", "bot", "service", "anonymous"].contains(&kind.as_str());
     let actor = Actor {
-        id: json.first_text(&["actor.id", "actor_id", "user_id"]),
+        id: json.first_text(&["actor.id", "actor_id", "user_id", "actor"]),
         display_name: json.first_text(&["actor.name", "actor.display_name"]),
         email: json.text("actor.email"),
         kind: if known { kind } else { String::new() },

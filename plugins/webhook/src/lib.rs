@@ -7,7 +7,7 @@ mod svix;
 mod url;
 
 use serde_json::Value;
-use system_log_plugin::{Call, Json, Outcome, Record, SourceTime, Verdict, export_collector, time};
+use system_log_plugin::{Call, Json, Outcome, Record, SourceTime, Verdict, export_collector, test_cases, time};
 
 /// One payload.
 #[must_use]
@@ -65,21 +65,13 @@ fn with_headers(verdict: Verdict, record: &Record) -> Verdict {
 }
 
 export_collector!(collect);
+test_cases!(collect, "webhook");
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use system_log_plugin::{Outcome, Record, Verdict, cases};
+    use system_log_plugin::{Outcome, Record, Verdict};
 
     use super::collect;
-
-    #[test]
-    fn cases() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        cases::check(&folder, "webhook", collect);
-        cases::check_laws(&folder, "webhook", collect);
-    }
 
     #[test]
     fn headers_say_what_the_payload_does_not() {

@@ -38,12 +38,7 @@ fn cases(plugin: &str) -> Vec<Case> {
     assert!(!paths.is_empty());
     let case = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
-        let content_type = match name.trim_end_matches(".in").rsplit('.').next() {
-            Some("form") => "application/x-www-form-urlencoded",
-            Some("multipart") => "multipart/form-data",
-            Some("xml") => "application/xml",
-            _ => "application/json",
-        };
+        let content_type = system_log_plugin_build::media_type(&name);
         Case {
             record: Submission { content_type: content_type.into(), ..record(std::fs::read(path).unwrap()) },
             out: serde_json::from_slice(&std::fs::read(path.with_extension("out")).unwrap()).unwrap(),

@@ -217,9 +217,12 @@ impl Scan<'_> {
         if !head.iter().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
             return false;
         }
+        if head.iter().all(u8::is_ascii_digit) {
+            self.discord(start, end);
+        }
         let inner = base64(&clean).and_then(|plain| {
-            let spans = scan(&plain, true);
-            spans.first().map(|span| span.kind)
+            let mailgun = || plain.split(|b| !is_base64(*b)).any(is_mailgun).then_some(Kind::ApiKey);
+            scan(&plain, true).first().map(|span| span.kind).or_else(mailgun)
         });
         if let Some(kind) = inner {
             let padding = self.text[end..].iter().take(2).take_while(|b| **b == b'=').count();

@@ -11,6 +11,8 @@ use super::text::{breaks, is_start};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
     Hex,
+    /// Hexadecimal and `-`, as UUIDs have it.
+    Uuid,
     /// Upper case and digits.
     Upper,
     Alnum,
@@ -24,6 +26,7 @@ impl Set {
     pub(super) const fn holds(self, byte: u8) -> bool {
         match self {
             Self::Hex => byte.is_ascii_hexdigit(),
+            Self::Uuid => byte.is_ascii_hexdigit() || byte == b'-',
             Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
@@ -127,6 +130,27 @@ pub(super) const FORMATS: &[Format] = &[
     token("nvapi-", Set::Dash, 30),
     random("rpa_", Set::Alnum, 32),
     random("tfp_", Set::Word, 32),
+    random("AKID", Set::Alnum, 32),
+    token("AQVN", Set::Dash, 35),
+    random("t1.", Set::Dot, 80),
+    random("y0_", Set::Dash, 40),
+    mixed("YC", Set::Dash, 38),
+    token("cfut_", Set::Alnum, 40),
+    token("cfat_", Set::Alnum, 40),
+    token("cfk_", Set::Alnum, 40),
+    token("sha256~", Set::Dash, 40),
+    key("nfp_", Set::Alnum, 30),
+    key("vcp_", Set::Alnum, 24),
+    key("vci_", Set::Alnum, 24),
+    key("vca_", Set::Alnum, 24),
+    key("vcr_", Set::Alnum, 24),
+    key("vck_", Set::Alnum, 24),
+    random("rnd_", Set::Alnum, 28),
+    key("napi_", Set::Alnum, 40),
+    key("xau_", Set::Alnum, 24),
+    key("ddp_", Set::Alnum, 30),
+    key("ddo_", Set::Alnum, 30),
+    token("akab-", Set::Dash, 30),
     // code
     token("ghp_", Set::Alnum, 20),
     token("gho_", Set::Alnum, 20),
@@ -169,6 +193,20 @@ pub(super) const FORMATS: &[Format] = &[
     token("CCIPRJ_", Set::Word, 30),
     token("bkua_", Set::Hex, 32),
     random("phx_", Set::Word, 32),
+    token("snyk_uat.", Set::Dot, 30),
+    token("snyk_sat.", Set::Dot, 30),
+    exact("API-", Set::Upper, 26),
+    random("ico-", Set::Alnum, 32),
+    random("pat.", Set::Dot, 60),
+    random("sat.", Set::Dot, 60),
+    exact("sdk-", Set::Uuid, 36),
+    token("CFPAT-", Set::Dash, 40),
+    token("s-s4t2ud-", Set::Hex, 60),
+    token("s-s4t2af-", Set::Hex, 60),
+    key("signkey-", Set::Dash, 40),
+    key("jina_", Set::Alnum, 40),
+    key("e2b_", Set::Hex, 40),
+    exact("fc-", Set::Hex, 32),
     // people and messages
     token("xoxb-", Set::Dash, 16),
     token("xoxp-", Set::Dash, 16),
@@ -193,13 +231,21 @@ pub(super) const FORMATS: &[Format] = &[
     token("lin_oauth_", Set::Alnum, 30),
     token("ntn_", Set::Alnum, 40),
     random("secret_", Set::Alnum, 40),
+    // Airtable: 14, a full stop and 64
+    random("pat", Set::Dot, 79),
+    token("dG9rO", Set::B64, 40),
+    token("mlsn.", Set::Hex, 60),
+    token("testsk_", Set::Dash, 24),
     token("PMAK-", Set::Dash, 40),
     token("PMAT-", Set::Alnum, 20),
     token("figd_", Set::Dash, 30),
     token("fio-u-", Set::Dot, 40),
     token("pat-na1-", Set::Dash, 30),
     token("pat-eu1-", Set::Dash, 30),
+    token("EAAB", Set::Alnum, 80),
     token("EAAC", Set::Alnum, 80),
+    token("EAAG", Set::Alnum, 80),
+    token("EAAJ", Set::Alnum, 80),
     token("EAAM", Set::Alnum, 80),
     random("IGQ", Set::Dash, 80),
     random("sl.", Set::Dot, 100),
@@ -224,6 +270,10 @@ pub(super) const FORMATS: &[Format] = &[
     key("access-production-", Set::Dash, 36),
     key("FLWSECK_TEST-", Set::Dash, 12),
     key("FLWSECK-", Set::Dash, 20),
+    exact("live_", Set::Hex, 35),
+    exact("test_", Set::Hex, 35),
+    key("api_live.", Set::Dot, 40),
+    key("api_sandbox.", Set::Dot, 40),
     key("EZAK", Set::Alnum, 50),
     key("EZTK", Set::Alnum, 50),
     // models
@@ -232,15 +282,30 @@ pub(super) const FORMATS: &[Format] = &[
     key("sk-svcacct-", Set::Dash, 16),
     key("sk-admin-", Set::Dash, 16),
     key("sk-or-v1-", Set::Hex, 32),
+    exact("sk-", Set::Hex, 32),
     random("sk-", Set::Dash, 20),
     random("sk_", Set::Word, 24),
-    random("hf_", Set::Alnum, 30),
+    // letters alone, often
+    key("hf_", Set::Alnum, 30),
     key("api_org_", Set::Alnum, 30),
     key("gsk_", Set::Alnum, 40),
     key("xai-", Set::Alnum, 40),
     key("pplx-", Set::Alnum, 32),
     key("r8_", Set::Alnum, 30),
     random("co-", Set::Alnum, 40),
+    key("pcsk_", Set::Word, 40),
+    key("lsv2_pt_", Set::Word, 32),
+    key("lsv2_sk_", Set::Word, 32),
+    key("tvly-", Set::Dash, 28),
+    random("fw_", Set::Alnum, 22),
+    key("tgp_v1_", Set::Dash, 40),
+    key("wandb_v1_", Set::Word, 40),
+    random("pa-", Set::Dash, 40),
+    random("csk-", Set::Alnum, 40),
+    random("nk-", Set::Dash, 40),
+    random("sess-", Set::Alnum, 40),
+    key("sk.eyJ", Set::Dot, 40),
+    key("tk.eyJ", Set::Dot, 40),
     // watching
     token("glsa_", Set::Word, 30),
     token("glc_", Set::B64, 32),
@@ -272,7 +337,7 @@ pub(super) const FORMATS: &[Format] = &[
     key("sb_secret_", Set::Dash, 20),
     key("AGE-SECRET-KEY-1", Set::Alnum, 30),
     key("ubdc_", Set::Word, 20),
-    random("live_", Set::Word, 40),
+    random("live_", Set::Dash, 40),
     token("eyJrIjoi", Set::B64, 40),
 ];
 
@@ -361,7 +426,7 @@ pub(super) fn quoted_rest(text: &[u8], mut end: usize, more: impl Fn(usize) -> u
 }
 
 fn at_separator(text: &[u8], at: usize) -> bool {
-    matches!(text.get(at), Some(b'-' | b'_'))
+    text.get(at) == Some(&b'-')
 }
 
 /// A full stop or colon at the end belongs to the sentence.

@@ -38,14 +38,17 @@ pub(super) fn credentials(value: &[u8], quoted: bool) -> Option<(usize, Kind)> {
     let from = skip_blanks(value, word.len(), 16);
     let first = value[from..].iter().take_while(|b| !ends_word(**b)).count();
     let token = &value[from..from + first];
-    if token.starts_with(MARKER.as_bytes()) || token.len() < 4 {
+    if token.starts_with(MARKER.as_bytes()) {
         return None;
     }
-    let shape = Shape::of(token);
     let listed = if *parameters { parameter_list(&value[from..]) } else { 0 };
     if listed > 0 {
         return Some((if quoted { value.len() } else { from + listed }, *kind));
     }
+    if token.len() < 4 {
+        return None;
+    }
+    let shape = Shape::of(token);
     let telling = if *kind == Kind::BasicAuth {
         is_pair(token) || shape.machine_made()
     } else {
@@ -170,7 +173,19 @@ impl Scan<'_> {
         let Some(colon) = text[at..end].iter().position(|b| *b == b':') else {
             return;
         };
-        let secret = &text[at + colon + 1..end];
+        let mut start = at + colon + 1;
+        let mut end = end;
+        // only the password is quoted: `-u ann:'…'`
+        if quote.is_none()
+            && start == end
+            && let Some(inner @ (b'"' | b'\'')) = text.get(end).copied()
+        {
+            start += 1;
+            end = self.closing(start, inner).filter(|end| *end < start + 512).unwrap_or(end);
+        }
+        let Some(secret) = text.get(start..end) else {
+            return;
+        };
         let curl = memchr::memmem::rfind(&text[from.saturating_sub(512)..from], b"curl").is_some();
         let shape = Shape::of(secret);
         let told = curl || (shape.digits > 0 && shape.letters() > 0);
@@ -181,7 +196,7 @@ impl Scan<'_> {
             && !super::url::is_no_password(secret)
             && !secret.starts_with(b"//")
         {
-            self.found(Span::new(at + colon + 1, end, Kind::Password));
+            self.found(Span::new(start, end, Kind::Password));
         }
     }
 }

@@ -35,6 +35,62 @@ impl Scan<'_> {
         }
     }
 
+    /// 14 characters, `.atlasv1.` and 60 and more: a token of Terraform. The middle stands at `start..end`.
+    pub(super) fn terraform(&mut self, start: usize, end: usize) {
+        let text = self.text;
+        let tail = text[end..].iter().take(128).take_while(|b| is_body(**b)).count();
+        let Some(from) = start.checked_sub(14).filter(|_| tail >= 40) else {
+            return;
+        };
+        if text[from..start].iter().all(u8::is_ascii_alphanumeric) && is_start(text, from) {
+            self.found(Span::new(from, end + tail, Kind::Token));
+        }
+    }
+
+    /// A bot's token of Discord: its number in base64 at `start..end`, then 6 and at least 27 characters.
+    pub(super) fn discord(&mut self, start: usize, end: usize) {
+        let text = self.text;
+        let part = |from: usize| text[from..].iter().take(64).take_while(|b| is_body(**b) && **b != b'.').count();
+        if text.get(end) != Some(&b'.') || end - start > 32 {
+            return;
+        }
+        let dot = end + 1 + part(end + 1);
+        if !(5..=8).contains(&(dot - end - 1)) || text.get(dot) != Some(&b'.') {
+            return;
+        }
+        let tail = part(dot + 1);
+        if tail >= 27 {
+            self.found(Span::new(start, dot + 1 + tail, Kind::Token));
+        }
+    }
+
+    /// The number of a payment card after the word: 13 to 19 digits, in groups or not, whose check digit is right. Numbers
+    /// without the word are ids. The word stands at `..end`.
+    pub(super) fn card(&mut self, end: usize) {
+        let text = self.text;
+        let near = &text[end..text.len().min(end + 32)];
+        let Some(first) = near.iter().position(u8::is_ascii_digit) else {
+            return;
+        };
+        let start = end + first;
+        let (mut digits, mut stop) = (Vec::with_capacity(19), start);
+        for (at, byte) in text[start..].iter().take(32).enumerate() {
+            match byte {
+                b'0'..=b'9' => {
+                    digits.push(byte - b'0');
+                    stop = start + at + 1;
+                }
+                b' ' | b'-' if text[start + at - 1].is_ascii_digit() => {}
+                _ => break,
+            }
+        }
+        if (13..=19).contains(&digits.len()) && (2..=6).contains(&digits[0]) && has_check_digit(&digits) {
+            let mut span = Span::new(start, stop, Kind::Secret);
+            span.bare_json = text[..start].trim_ascii_end().ends_with(b"\":");
+            self.found(span);
+        }
+    }
+
     /// `acme_live_…`: a short prefix, what it is for, and a random body. The middle stands at `start..end`.
     pub(super) fn prefixed(&mut self, start: usize, end: usize) {
         let text = self.text;
@@ -55,6 +111,15 @@ impl Scan<'_> {
     }
 }
 
+/// Luhn's check.
+fn has_check_digit(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().map(|(at, digit)| match u32::from(*digit) {
+        digit if at % 2 == 0 => digit,
+        digit => digit * 2 - if digit > 4 { 9 } else { 0 },
+    });
+    sum.sum::<u32>() % 10 == 0
+}
+
 /// `32hex-8hex-8hex`: a Mailgun key. It has no sign that a prefilter could look for, so runs of hexadecimal are judged
 /// where base64 is looked for.
 pub(super) fn is_mailgun(run: &[u8]) -> bool {
@@ -63,4 +128,33 @@ pub(super) fn is_mailgun(run: &[u8]) -> bool {
             32 | 41 => *byte == b'-',
             _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(byte),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Guard;
+
+    #[test]
+    fn the_number_of_a_card_goes_and_other_numbers_stay() {
+        let guard = Guard::new();
+        // numbers that issuers made for tests
+        for number in ["4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005"] {
+            let clean = guard.text(&format!("card {number} declined")).into_owned();
+            assert_eq!(clean, "card [redacted:secret] declined");
+            let json = format!(r#"{{"card_number":"{number}","n":1}}"#);
+            assert_eq!(guard.text(&json), r#"{"card_number":"[redacted:secret]","n":1}"#);
+        }
+        assert_eq!(guard.text(r#"{"card":4111111111111111}"#), r#"{"card":"[redacted:secret]"}"#);
+        for kept in ["card 4111111111111112 declined", "order 4111111111111111", "card ending in 1111", "cards: 12"] {
+            assert_eq!(guard.text(kept), kept);
+        }
+    }
+
+    #[test]
+    fn a_bots_token_goes_with_all_its_parts() {
+        let number = "MTIzNDU2Nzg5MDEyMzQ1Njc4";
+        let token = format!("{number}.Gabc12.{}", "aB3-".repeat(9));
+        assert_eq!(Guard::new().text(&format!("bot {token} gone")), "bot [redacted:token] gone");
+        assert_eq!(Guard::new().text(&format!("user {number} left")), format!("user {number} left"));
+    }
 }

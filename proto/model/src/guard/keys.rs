@@ -52,7 +52,7 @@ impl Key {
 pub(super) const STEMS: &str = "\
     pass pwd psw secret token key auth cred cookie session sess sid csrf xsrf otp mfa 2fa factor pin cvv cvc \
     signature sig jwt bearer mnemonic seed_phrase seedphrase verification_code backup_code recovery_code _pat api \
-    access login";
+    access login saml ticket senha wachtwoord contrasena";
 
 /// Names of services: `stripe = "…"`, `DATADOG_API: …`. They announce nothing but random values.
 pub(super) const VENDORS: &str = "\
@@ -218,7 +218,14 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "phrase" if matches!(modifier, "seed" | "pass" | "recovery") => Key::new(Any, Kind::Password),
         "factor" if modifier == "two" => Key::new(Any, Kind::Password),
         "word" if modifier == "pass" => Key::new(Any, Kind::Password),
-        "pin" | "cvv" | "cvc" => Key::counting(Any, Kind::Password),
+        // `pin` alone is a pin of a board, too
+        "pin" if !matches!(modifier, "card" | "user" | "account" | "access" | "security" | "sim") => {
+            Key::counting(Any, Kind::Password)
+        }
+        "pin" | "cvv" | "cvc" | "cvv2" => Key::new(Any, Kind::Password),
+        "samlresponse" | "samlrequest" | "samlart" => Key::new(Named, Kind::Token),
+        "response" | "request" if modifier == "saml" => Key::new(Named, Kind::Token),
+        "ticket" => Key::counting(Weak, Kind::Token),
         "code"
             if matches!(
                 modifier,
@@ -246,7 +253,9 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "key" | "keys" if !compound => Key::counting(Weak, Kind::ApiKey),
         "key" | "keys" | "api" | "access" => Key::new(Weak, Kind::ApiKey),
         "login" if modifier == "sonar" => Key::new(Weak, Kind::Token),
-        _ if ends(&["password", "passwd", "passwort", "passphrase", "pwd"]) => Key::new(Any, Kind::Password),
+        _ if ends(&["password", "passwd", "passwort", "passphrase", "pwd", "senha", "wachtwoord", "contrasena"]) => {
+            Key::new(Any, Kind::Password)
+        }
         _ if ends(&["secret", "secrets"]) => Key::counting(Named, Kind::Secret),
         _ if ends(&["token", "tokens"]) => Key::counting(Named, Kind::Token),
         _ if ends(&["publickey", "primarykey", "foreignkey", "cachekey", "sortkey"]) => return None,
@@ -316,6 +325,7 @@ mod tests {
                      passwordConfirmation clientSecret client-secret apiKey API_KEY_PROD x-api-key accessToken \
                      refresh_token csrfmiddlewaretoken X-CSRF-Token authorization Proxy-Authorization Set-Cookie \
                      JSESSIONID connect.sid two_factor otp SECRET_KEY_BASE AccountKey private_key \
+                     card_pin cvv cvv2 SAMLResponse senha \
                      aws_secret_access_key webhook_signing_secret X-Amz-Signature npm_authToken session_id"
             .split(' ')
         {

@@ -59,6 +59,26 @@ const BY_FORM: &[Maker] = &[
     ("heroku", |r| ["HR", "KU-AA"].concat() + &r.text(URL64, 58)),
     ("telegram", |r| format!("{}:{}{}", 1_234_567_890, "AA", r.text(URL64, 33))),
     ("ours", |r| ["sl", "k_"].concat() + &r.text(ALNUM, 32)),
+    ("hugging face letters", |r| ["h", "f_"].concat() + &r.text(&ALNUM[..52], 34)),
+    ("terraform", |r| format!("{}.{}.{}", r.text(ALNUM, 14), ["atlas", "v1"].concat(), r.text(URL64, 67))),
+    ("airtable", |r| format!("pa{}{}.{}", 't', r.text(ALNUM, 14), r.text(HEX, 64))),
+    ("contentful", |r| ["CFP", "AT-"].concat() + &r.text(URL64, 43)),
+    ("netlify", |r| ["nf", "p_"].concat() + &r.text(ALNUM, 36)),
+    ("pinecone", |r| ["pc", "sk_"].concat() + &r.text(ALNUM, 6) + "_" + &r.text(ALNUM, 63)),
+    ("langsmith", |r| ["lsv2", "_pt_"].concat() + &r.text(HEX, 32) + "_" + &r.text(HEX, 10)),
+    ("deepseek", |r| ["s", "k-"].concat() + &r.text(HEX, 32)),
+    ("lob", |r| ["li", "ve_"].concat() + &r.text(HEX, 35)),
+    ("launchdarkly", |r| {
+        format!(
+            "sd{}-{}-{}-{}-{}-{}",
+            'k',
+            r.text(HEX, 8),
+            r.text(HEX, 4),
+            r.text(HEX, 4),
+            r.text(HEX, 4),
+            r.text(HEX, 12)
+        )
+    }),
     ("jwt", jwt),
     ("age", |r| ["AGE-SECRET", "-KEY-1"].concat() + &r.text("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58)),
     ("acme", |r| ["acme", "_live_"].concat() + &r.text(ALNUM, 32)),
@@ -257,6 +277,7 @@ fn chosen_passwords_go() {
                 format!("postgres://app:{secret}@db.internal:5432/app"),
                 format!("jdbc:sqlserver://db;user=sa;Password={secret};encrypt=true"),
                 format!("curl -u admin:{secret} https://a.test"),
+                format!("curl -u admin:'{secret}' https://a.test"),
                 format!("CREATE USER bob IDENTIFIED BY PASSWORD '{secret}'"),
                 format!("machine a.test login bob password {secret}"),
                 format!("the password is {secret}"),
@@ -308,6 +329,7 @@ fn headers_urls_and_keywords() {
         cases.extend(texts.map(|text| (text.to_owned(), secret.clone(), text.replace("{}", &secret))));
         let texts = [
             "Digest username=\"bob\", realm=\"a\", response=\"{}\"",
+            "Authorization: Hawk id=\"b\", ts=\"1353832234\", nonce=\"j4h3g2\", mac=\"{}\"",
             "X-Amz-Signature={}",
             "api_key={}",
             "Authorization: AWS4-HMAC-SHA256 Credential=x/2024/s3/aws4_request, SignedHeaders=host, Signature={}",
