@@ -2,6 +2,7 @@
 //! position, and which days there are, is not known here.
 
 mod collect;
+mod excluded;
 mod grams;
 mod index;
 mod query;

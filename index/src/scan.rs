@@ -12,8 +12,11 @@ use crate::page::{Chosen, Cursor, Direction, Walk, fetch, select};
 use crate::plan::Plan;
 use crate::shared::Shared;
 
-/// Rows of one batch: a megabyte or so.
+/// Rows of one batch at most, and of the first, whose size nobody knows yet.
 const BATCH: usize = 1_000;
+const FIRST_BATCH: usize = 128;
+/// About so many bytes make a batch, so that giant rows come few at a time.
+const BATCH_BYTES: usize = 1 << 20;
 /// Rows chosen in one pass by time, where a pass costs little.
 const CHOSEN_BY_TIME: usize = 4_000;
 /// Rows chosen in one pass by another column, where every pass looks at every row: some megabytes of keys.
@@ -26,12 +29,22 @@ pub struct Scan {
     snapshot: Snapshot,
     cursor: Option<Cursor>,
     chosen: VecDeque<Chosen>,
+    /// Rows of the next batch.
+    batch: usize,
     is_last_pass: bool,
 }
 
 impl Scan {
     pub(crate) fn new(shared: Arc<Shared>, query: Query, snapshot: Snapshot, after: Option<Cursor>) -> Self {
-        Self { shared, query, snapshot, cursor: after, chosen: VecDeque::new(), is_last_pass: false }
+        Self {
+            shared,
+            query,
+            snapshot,
+            cursor: after,
+            chosen: VecDeque::new(),
+            batch: FIRST_BATCH,
+            is_last_pass: false,
+        }
     }
 
     fn choose(&mut self) -> Result<(), ReadError> {
@@ -55,9 +68,13 @@ impl Scan {
         if self.chosen.is_empty() && !self.is_last_pass {
             self.choose()?;
         }
-        let take = self.chosen.len().min(BATCH);
+        let take = self.chosen.len().min(self.batch);
         let chosen: Vec<Chosen> = self.chosen.drain(..take).collect();
-        fetch(&self.shared, &self.query, &chosen)
+        let rows = fetch(&self.shared, &self.query, &chosen)?;
+        if let Some(weight) = rows.iter().map(|row| row.event.weight()).sum::<usize>().checked_div(rows.len()) {
+            self.batch = (BATCH_BYTES / weight.max(1)).clamp(1, BATCH);
+        }
+        Ok(rows)
     }
 }
 

@@ -12,6 +12,7 @@ mod model;
 pub(crate) mod random;
 mod rebuild;
 mod retention;
+mod search;
 mod tail;
 
 use std::path::Path;

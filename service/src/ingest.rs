@@ -289,7 +289,7 @@ fn sort_out(
     // To the sandbox an organisation is a number: those of different ones do not meet in a plugin that is not ours.
     let mut groups: HashMap<Option<OrgId>, u32> = HashMap::new();
     for (place, record) in records.into_iter().enumerate() {
-        match record.check(context.caller, org) {
+        match record.check(context.caller, org, context.dry_run) {
             Err(result) => results[place] = Some(result),
             Ok((record, org)) => {
                 let next = u32::try_from(groups.len()).unwrap_or(u32::MAX);

@@ -36,6 +36,24 @@ pub struct Reader {
     pub host: Host,
 }
 
+/// A part of a stream is at most about so large: a client takes four MiB by default, and JSON may take six bytes for one.
+const PART_BYTES: usize = 256 * 1024;
+
+/// Rows in runs of at most `most`, each of about [`PART_BYTES`] at most or of a single row.
+fn parts(mut rows: &[Stored], most: usize) -> impl Iterator<Item = &[Stored]> {
+    std::iter::from_fn(move || {
+        let mut weight = 0;
+        let fits = |row: &&Stored| {
+            weight += row.event.weight();
+            weight <= PART_BYTES
+        };
+        let count = rows.iter().take(most).take_while(fits).count().max(1);
+        let (part, rest) = rows.split_at_checked(count)?;
+        rows = rest;
+        Some(part)
+    })
+}
+
 /// A question that may be answered: validated, and recorded.
 struct Opened {
     query: Query,

@@ -235,7 +235,7 @@ fn services(
     let ingest = ingest::Ingest { road: road.clone(), stop: stop.clone() };
     let logs = log::Logs { reader: reader.clone(), stop: stop.clone() };
     let directory = directory::Directory { reader: reader.clone() };
-    let collectors = collector::Collectors { road: road.clone() };
+    let collectors = collector::Collectors { road: road.clone(), sealer: reader.sealer.clone() };
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(system_log_wire::FILE_DESCRIPTOR_SET)

@@ -126,3 +126,27 @@ async fn without_a_record_there_is_no_row() {
     let error = sent.unwrap_err();
     assert_eq!((error.code(), reason(&error).as_str()), (tonic::Code::Unavailable, "STORE_UNAVAILABLE"));
 }
+
+/// A page asks for its list and its histogram at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_asks_at_once_is_one_view_even_after_a_restart() {
+    let server = TestServer::start().await;
+    let admin = server.admin_of("acme");
+    let asking = (0..12).map(|_| {
+        let admin = admin.clone();
+        tokio::spawn(async move { admin.list(list("page-1")).await.map(drop) })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        asked.await.unwrap().unwrap();
+    }
+    assert_eq!(views(&server).await.len(), 1);
+    let server = TestServer::open(
+        server.stop().await,
+        system_log_model::Timestamp::parse(system_log_tests::server::NOW).unwrap(),
+    )
+    .await;
+    server.admin_of("acme").list(list("page-1")).await.unwrap();
+    assert_eq!(views(&server).await.len(), 1, "within the hour");
+    server.admin_of("acme").list(list("page-2")).await.unwrap();
+    assert_eq!(views(&server).await.len(), 2);
+}

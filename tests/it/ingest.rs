@@ -126,6 +126,15 @@ async fn a_dry_run_shows_the_events_and_stores_nothing() {
     }
     let page = server.admin_of("acme").list_all(&everything(pb::Log::System), "", 50).await.unwrap();
     assert_eq!(page.len(), 0);
+    let foreign = pb::Record { org_id: "other".into(), ..webhook("w3", AT, 503, "Unavailable") };
+    let request = pb::IngestRequest { records: vec![foreign], ..request };
+    let own = server.client("acme", system_log_service::auth::Role::Ingest);
+    for validate_only in [true, false] {
+        let request = pb::IngestRequest { validate_only, ..request.clone() };
+        let result = &own.ingest().ingest(request).await.unwrap().into_inner().results[0];
+        assert_eq!((result.outcome(), result.reason.as_str()), (pb::Outcome::Rejected, "ORG_NOT_ALLOWED"));
+        assert_eq!(result.events.len(), usize::from(validate_only), "shown, and refused all the same");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,4 +223,57 @@ async fn a_pages_unknown_items_share_one_dead_letter() {
     let operator = server.client("*", system_log_service::auth::Role::Operator);
     let letters = operator.collectors().list_dead_letters(pb::ListDeadLettersRequest::default()).await.unwrap();
     assert_eq!(letters.into_inner().dead_letters.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_dead_letters_hold_for_one_operator_and_one_question() {
+    let server = TestServer::start().await;
+    let unknown = |n: usize| record(&json!({"id": format!("x{n}"), "event": "teleported", "occurred_at": AT}));
+    server.sender().send("security", "acme", (0..5).map(unknown).collect()).await.unwrap();
+    let operator = server.client("*", system_log_service::auth::Role::Operator);
+    let list = async |request: pb::ListDeadLettersRequest| {
+        operator.collectors().list_dead_letters(request).await.map(tonic::Response::into_inner)
+    };
+    let mut request = pb::ListDeadLettersRequest { page_size: 2, ..Default::default() };
+    let mut seen = std::collections::BTreeSet::new();
+    loop {
+        let page = list(request.clone()).await.unwrap();
+        seen.extend(page.dead_letters.into_iter().map(|letter| letter.id));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+        let other = pb::ListDeadLettersRequest { source: "security".into(), ..request.clone() };
+        assert_eq!(reason(&list(other).await.unwrap_err()), "INVALID_PAGE_TOKEN");
+    }
+    assert_eq!(seen.len(), 5);
+    let made_up = pb::ListDeadLettersRequest { page_token: seen.pop_first().unwrap(), ..Default::default() };
+    assert_eq!(reason(&list(made_up).await.unwrap_err()), "INVALID_PAGE_TOKEN");
+}
+
+/// A page that was taken over keeps the letter for what was not, and with it the reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_page_waits_for_the_first_item_that_was_not_taken() {
+    let server = TestServer::start().await;
+    let item = |n: usize, event: &str| {
+        json!({"event": event, "id": format!("i{n}"), "timestamp": 1_795_337_000.5, "recipient": "a@example.com",
+            "domain": {"name": "mail.acme.example"}, "message": {"headers": {"subject": "Hi", "message-id": "1@x"}},
+            "delivery-status": {"code": 250, "message": "OK"}})
+    };
+    let page = record(&json!({"items": [item(0, "delivered"), item(1, "levitated")], "paging": {}}));
+    server.sender().send("mailgun", "", vec![page]).await.unwrap();
+    let binding = pb::Binding {
+        org_id: "acme".into(),
+        source: "mailgun".into(),
+        kind: "domain".into(),
+        value: "mail.acme.example".into(),
+    };
+    let directory = server.client("*", system_log_service::auth::Role::Directory);
+    directory.directory().upsert_bindings(pb::UpsertBindingsRequest { bindings: vec![binding] }).await.unwrap();
+    let operator = server.client("*", system_log_service::auth::Role::Operator);
+    let replay = pb::ReplayDeadLettersRequest { source: "mailgun".into(), ..Default::default() };
+    operator.collectors().replay_dead_letters(replay).await.unwrap();
+    let unknown = pb::ListDeadLettersRequest { reason: "UNKNOWN_EVENT".into(), ..Default::default() };
+    let left = operator.collectors().list_dead_letters(unknown).await.unwrap().into_inner().dead_letters;
+    assert_eq!(left.len(), 1);
 }

@@ -125,3 +125,50 @@ async fn an_illegal_tail_names_its_field() {
     ended.filter.as_mut().unwrap().end_time = Some(system_log_tests::event::time(AT));
     assert_eq!(fields(&admin.log().tail_events(ended).await.unwrap_err()), ["filter.end_time"]);
 }
+
+/// Found from outside: a token of the history's first part went on behind all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_that_is_cut_within_its_history_goes_on_there() {
+    let server = TestServer::start().await;
+    send(&server, 0, 700).await;
+    let admin = server.admin_of("acme");
+    let all = failed(0, 700);
+    let mut tail = open(&admin, ask(500, "")).await;
+    let (mut said, mut token) = read(&mut tail, 1).await;
+    assert!(said.len() < 500, "the history comes in parts");
+    drop(tail);
+    while said.len() < 500 {
+        let mut tail = open(&admin, ask(0, &token)).await;
+        let (more, next) = read(&mut tail, 1).await;
+        said.extend(more);
+        token = next;
+    }
+    assert_eq!(said, all[all.len() - 500..]);
+}
+
+/// The stock client takes messages of four MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn giant_rows_come_a_few_at_a_time() {
+    let server = TestServer::start().await;
+    let giant = |n: usize| webhook(&format!("g{n}"), AT, 503, &format!("{n} {}", "lorem ipsum ".repeat(1_200)));
+    for batch in 0..8 {
+        let records = (batch * 40..batch * 40 + 40).map(giant).collect();
+        let results = server.sender().send("webhook", "acme", records).await.unwrap();
+        assert_eq!(results[0].outcome(), pb::Outcome::Stored, "{}", results[0].message);
+    }
+    let admin = server.admin_of("acme");
+    let filter = pb::EventFilter { types: vec!["webhook_failed".into()], ..everything(pb::Log::System) };
+    let first = admin.list_all(&filter, "", 1).await.unwrap();
+    let size = prost::Message::encoded_len(&first[0]);
+    assert!(size > 14_000, "320 rows of {size} bytes are to be more than one message holds");
+    let filter = pb::EventFilter { end_time: None, ..filter };
+    let request =
+        pb::TailEventsRequest { filter: Some(filter.clone()), history: 320, ..pb::TailEventsRequest::default() };
+    let mut tail = open(&admin, request).await;
+    assert!(read(&mut tail, 320).await.0.len() >= 320);
+    for format in [pb::ExportFormat::Csv, pb::ExportFormat::JsonLines] {
+        let request =
+            pb::ExportCsvRequest { filter: Some(filter.clone()), format: format.into(), ..Default::default() };
+        assert_eq!(admin.export(request).await.unwrap().trailer.unwrap().total_rows, 320);
+    }
+}

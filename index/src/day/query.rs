@@ -9,6 +9,7 @@ use tantivy::query::{AllQuery, BooleanQuery, Occur, PhrasePrefixQuery, PhraseQue
 use tantivy::schema::IndexRecordOption;
 use tantivy::{Searcher, Term};
 
+use super::excluded::Excluded;
 use super::schema::{Fields, MAX_EXACT_WORD_BYTES, tag};
 
 /// More endings than this of an open phrase are not gone through; the texts of the phrase's other words are looked at.
@@ -63,7 +64,7 @@ pub(super) fn build(
             builder.search_is_exact &= is_exact;
             // Too wide a query would exclude too much; the texts decide then.
             if is_exact {
-                builder.clauses.push((Occur::MustNot, query));
+                builder.clauses.push((Occur::MustNot, Box::new(Excluded(query))));
             }
         }
     }

@@ -37,6 +37,14 @@ impl Timestamp {
         in_range.then(|| Self(seconds * MICROS_PER_SECOND + i64::from(nanos) / 1_000))
     }
 
+    /// The same for a bound of a range, which is rounded up: of times that are whole microseconds `[a, b)` then holds exactly
+    /// those between the two.
+    #[must_use]
+    pub fn bound_from_seconds(seconds: i64, nanos: i32) -> Option<Self> {
+        let up = i64::from(nanos % 1_000 != 0);
+        Self::from_seconds(seconds, nanos).map(|at| at.plus_micros(up))
+    }
+
     /// Reads RFC 3339 with any offset.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -135,6 +143,13 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_between_two_microseconds_is_the_later_one() {
+        let bound = |nanos| Timestamp::bound_from_seconds(7, nanos).map(Timestamp::micros);
+        assert_eq!((bound(123_456_000), bound(123_456_001)), (Some(7_123_456), Some(7_123_457)));
+        assert_eq!((bound(999_999_999), bound(1_000_000_000)), (Some(8_000_000), None));
+    }
 
     #[test]
     fn text_has_six_digits_and_is_read_back() {

@@ -53,6 +53,38 @@ pub struct Event {
     pub attributes: Attributes,
 }
 
+impl Event {
+    /// About how many bytes its texts take, attributes included: what a bound on memory or on a message counts.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let actor = self.actor.as_ref().map_or(0, |a| a.id.len() + a.display_name.len() + a.email.len());
+        let change = self.change.as_ref().map_or(0, |c| c.field.len() + c.before.len() + c.after.len());
+        let webhook = self.webhook.as_ref().map_or(0, |w| w.url.len() + w.method.len());
+        let ai = self.ai.as_ref().map_or(0, |a| a.model.len() + a.provider.len() + a.operation.len() + a.error.len());
+        let texts = [&self.message, &self.recipient, &self.subject].iter().map(|text| text.len()).sum::<usize>();
+        FIXED + texts + actor + change + webhook + ai + self.attributes.iter().map(member_weight).sum::<usize>()
+    }
+}
+
+/// Ids, times, names of kinds and the like.
+const FIXED: usize = 128;
+/// A number, a separator, a tag.
+const SMALL: usize = 8;
+
+fn member_weight((name, value): (&String, &Value)) -> usize {
+    name.len() + value_weight(value)
+}
+
+fn value_weight(value: &Value) -> usize {
+    SMALL
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(value_weight).sum(),
+            Value::Object(members) => members.iter().map(member_weight).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+}
+
 /// Who did it. Empty text means not known.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Actor {

@@ -38,7 +38,7 @@ impl Range {
     /// `RANGE_TOO_LONG`, `OUTSIDE_RETENTION`, or `INVALID_FILTER` when the end is not after the start.
     pub fn resolve(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> Result<Self, Violation> {
         let end = end.unwrap_or(now);
-        let start = start.unwrap_or_else(|| end.plus_micros(-DEFAULT_RANGE_MICROS).max(cutoff(now)));
+        let start = start.unwrap_or_else(|| end.plus_micros(-DEFAULT_RANGE_MICROS));
         if start >= end {
             return Err(Violation::filter("filter.start_time", "must be before end_time"));
         }
@@ -154,6 +154,14 @@ mod tests {
         assert_eq!(reason(-91, 0), Err("RANGE_TOO_LONG"));
         assert_eq!(reason(-91, -5), Err("OUTSIDE_RETENTION"));
         assert_eq!(reason(0, 0), Err("INVALID_FILTER"));
+        let until = |micros: i64| Range::resolve(None, Some(now().plus_micros(micros)), now());
+        assert!(until(-89 * DAY).is_ok());
+        let reason = until(-89 * DAY - DAY / 2).map_err(|v| v.reason.name());
+        assert_eq!(
+            reason,
+            Err("OUTSIDE_RETENTION"),
+            "a day before its end it would begin too early: not cut in silence"
+        );
     }
 
     #[test]

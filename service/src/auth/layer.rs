@@ -146,7 +146,10 @@ fn explain(response: Response) -> Response {
 pub fn refusal_for(status: &Status) -> Refusal {
     let text = status.message();
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted if text.contains("message length too large") => {
+        // The second is what a compressed message is told that grows too large.
+        Code::OutOfRange | Code::ResourceExhausted
+            if text.contains("message length too large") || text.contains("decompressing: size limit") =>
+        {
             let rule = format!("at most {} bytes after decompression", system_log_model::limits::MAX_MESSAGE_BYTES);
             Refusal::invalid("MESSAGE_TOO_LARGE", "request", rule)
         }

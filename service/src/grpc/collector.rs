@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use crate::auth::caller;
 use crate::grpc::ingest;
 use crate::ingest::{IngestRequest, ReplayRequest, Road};
+use crate::seal::{Binding, Sealer};
 use crate::status::Refusal;
 use crate::wire::{pb, to_proto};
 
@@ -22,6 +23,8 @@ const MAX_LETTER_BYTES: usize = 2 * 1024 * 1024;
 pub struct Collectors {
     /// Sandbox and store.
     pub road: Arc<Road>,
+    /// Page tokens.
+    pub sealer: Arc<Sealer>,
 }
 
 #[tonic::async_trait]
@@ -85,16 +88,24 @@ impl pb::collector_service_server::CollectorService for Collectors {
         };
         let mut letters: Vec<DeadLetter> = Vec::new();
         let mut bytes = 0;
-        let mut after = (!request.page_token.is_empty()).then(|| request.page_token.clone());
-        // A letter's own id is the token: it sorts by arrival and an operator sees it anyway.
-        let mut next_page_token = String::new();
+        let parts = [request.source.as_str(), request.org_id.as_str(), request.reason.as_str()];
+        let binding = Binding::new("dead-letters", &caller, None::<&pb::EventFilter>, &parts);
+        // What a token holds is the id of the last letter: they sort by arrival.
+        let mut after: Option<String> = match request.page_token.as_str() {
+            "" => None,
+            token => Some(self.sealer.open(&binding, token).ok_or_else(|| {
+                let rule = "not a token of this service for this user and these filters";
+                Refusal::invalid("INVALID_PAGE_TOKEN", "page_token", rule)
+            })?),
+        };
+        let mut next = None;
         'pages: loop {
             let batch = self.road.store.dead_letters(after.as_deref(), MAX_LETTERS).map_err(Refusal::from)?;
             let Some(last) = batch.last() else { break };
             let last = last.id.clone();
             for letter in batch.into_iter().filter(wanted) {
                 if letters.len() == size || (bytes + letter.payload.len() > MAX_LETTER_BYTES && !letters.is_empty()) {
-                    next_page_token = letters.last().map(|letter| letter.id.clone()).unwrap_or_default();
+                    next = letters.last().map(|letter| letter.id.clone());
                     break 'pages;
                 }
                 bytes += letter.payload.len();
@@ -102,6 +113,11 @@ impl pb::collector_service_server::CollectorService for Collectors {
             }
             after = Some(last);
         }
+        let sealed = next.map(|id| self.sealer.seal(&binding, &id));
+        let next_page_token = match sealed {
+            None => String::new(),
+            Some(token) => token.ok_or_else(|| Refusal::internal(&"a token cannot be sealed"))?,
+        };
         let dead_letters = letters.into_iter().map(to_proto::dead_letter).collect();
         Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token }))
     }

@@ -158,6 +158,10 @@ fn too_old(draft: &Draft, setting: &Setting<'_>) -> Option<RecordResult> {
 /// Whose event it is: the request's word, else for a pre-auth kind the address, else the first hint that leads somewhere.
 fn resolve(store: &Store, setting: &Setting<'_>, draft: &Draft) -> Resolved {
     if let Some(org) = setting.org {
+        if !setting.caller.scope.allows(org) {
+            let message = "org_id: the token may not write to this organisation";
+            return Resolved::Refused(RecordResult::rejected(Rejected::OrgNotAllowed, message));
+        }
         return Resolved::Orgs(vec![org.clone()], PreAuth(false));
     }
     if draft.kind.pre_auth {

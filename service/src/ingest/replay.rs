@@ -95,7 +95,9 @@ impl Road {
         let change = if is_whole {
             Change::DeleteDeadLetter { id: letter.id }
         } else {
-            let (reason, message) = (fate.reason.to_owned(), fate.message.clone());
+            // A page that was taken over waits for the first of its items that was not.
+            let why = fate.items.iter().find(|item| is_done(&fate) && !is_done(item)).unwrap_or(&fate);
+            let (reason, message) = (why.reason.to_owned(), why.message.clone());
             Change::PutDeadLetter(DeadLetter { attempts: letter.attempts.saturating_add(1), reason, message, ..letter })
         };
         judged.results.push(fate);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tonic::{Code, Status};
 
 use super::csv::{Format, columns};
-use super::{Question, Reader};
+use super::{PART_BYTES, Question, Reader, parts};
 use crate::audit::Action;
 use crate::auth::Caller;
 use crate::seal::{Binding, Sealer};
@@ -26,8 +26,6 @@ const CHUNKS_IN_FLIGHT: usize = 2;
 const IDLE: Duration = Duration::from_secs(60);
 /// An export takes no longer than its snapshot is honoured.
 const LONGEST: Duration = limits::EXPORT_RESUME;
-/// A chunk is sent when it is about this large: many rows a message, far below the message limit.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 /// What a resume token holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -194,14 +192,14 @@ impl Progress {
         // What is sent at once is bounded; the heading goes with the first rows, or alone when there are none.
         for batch in store.scan(query, self.snapshot, self.cursor.clone()) {
             let batch = batch.map_err(Refusal::from)?;
-            for rows in batch.chunks(256) {
+            for rows in parts(&batch, 256) {
                 data.extend(self.format.rows(rows)?);
                 pending_rows += rows.len() as u64;
                 if let Some(last) = rows.last() {
                     let key = order.column.key(&last.event);
                     self.cursor = Some(Cursor { key, sequence: last.id.sequence });
                 }
-                if data.len() >= CHUNK_BYTES {
+                if data.len() >= PART_BYTES {
                     let chunk = self.chunk(std::mem::take(&mut data), std::mem::take(&mut pending_rows), range, out)?;
                     out.send(Part::Chunk(chunk))?;
                 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::{Question, Reader};
+use super::{Question, Reader, parts};
 use crate::audit::Action;
 use crate::auth::Caller;
 use crate::seal::Binding;
@@ -25,7 +25,7 @@ use crate::wire::{pb, to_proto};
 const POLL: Duration = Duration::from_millis(100);
 /// Below the 15 seconds of the contract, so that a late timer still keeps it.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// Events of one part: some hundred KiB.
+/// Events of one part at most, and read at once.
 const BATCH: usize = 200;
 /// Parts on their way to a reader.
 const IN_FLIGHT: usize = 2;
@@ -125,15 +125,16 @@ impl Follower {
     async fn run(mut self, history: Vec<Stored>, stop: CancellationToken) -> Result<(), End> {
         use pb::tail_events_response::Part;
         let begun = Instant::now();
-        for rows in history.chunks(BATCH) {
-            self.send_batch(rows).await?;
-        }
+        let whole = self.at.after;
+        self.send_rows(&history, whole).await?;
+        drop(history);
         let mut spoke = Instant::now();
         loop {
             let caught_up = self.reader.clock.now();
             let arrived = self.arrived().await?;
             if !arrived.is_empty() {
-                self.send_batch(&arrived).await?;
+                let until = self.at.after;
+                self.send_rows(&arrived, until).await?;
                 spoke = Instant::now();
             } else if spoke.elapsed() >= HEARTBEAT {
                 let watermark = Some(to_proto::time(caught_up));
@@ -174,10 +175,18 @@ impl Follower {
         Ok(Vec::new())
     }
 
-    async fn send_batch(&self, rows: &[Stored]) -> Result<(), End> {
-        let events = rows.iter().map(to_proto::stored).collect();
-        let batch = pb::TailBatch { events, resume_token: self.token()? };
-        self.send(pb::tail_events_response::Part::Batch(batch)).await
+    /// Sends rows in ingest order, in parts. Each part's token goes on right behind it, the last one's behind `until`.
+    async fn send_rows(&mut self, rows: &[Stored], until: Snapshot) -> Result<(), End> {
+        let mut parts = parts(rows, BATCH).peekable();
+        while let Some(rows) = parts.next() {
+            let is_last = parts.peek().is_none();
+            let last_row = rows.last().map(|row| Snapshot(row.id.sequence.0));
+            self.at.after = last_row.filter(|_| !is_last).unwrap_or(until);
+            let events = rows.iter().map(to_proto::stored).collect();
+            let batch = pb::TailBatch { events, resume_token: self.token()? };
+            self.send(pb::tail_events_response::Part::Batch(batch)).await?;
+        }
+        Ok(())
     }
 
     fn token(&self) -> Result<String, Refusal> {

@@ -41,7 +41,7 @@ pub fn filter(filter: Option<&pb::EventFilter>) -> Result<RawFilter, Refusal> {
 
 fn time(time: Option<&ProtoTimestamp>, field: &'static str) -> Result<Option<Timestamp>, Refusal> {
     let Some(time) = time else { return Ok(None) };
-    match Timestamp::from_seconds(time.seconds, time.nanos) {
+    match Timestamp::bound_from_seconds(time.seconds, time.nanos) {
         Some(at) => Ok(Some(at)),
         None => Err(Violation::filter(field, "not a time between the years 1 and 9999").into()),
     }

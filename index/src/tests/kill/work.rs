@@ -46,7 +46,7 @@ impl Item {
 
     pub(super) fn group(self) -> Group {
         let events = self.events().into_iter().map(clean).collect();
-        Group { key: Some(key(self.org(), &self.number.to_string())), events }
+        Group { key: Some(key(self.org(), &self.number.to_string())), claim: None, events }
     }
 
     pub(super) const fn has_changes(self) -> bool {
