@@ -186,7 +186,8 @@ impl Stage {
     }
 
     async fn walk(&self, question: Question, page_size: i32) {
-        let admin = self.server.admin_of(ORG);
+        // A fresh token for each page: the clock may pass a token's day within a long walk.
+        let admin = || self.server.admin_of(ORG);
         let mut request = pb::ListEventsRequest {
             filter: Some(question.filter.clone()),
             order_by: question.order_by.clone(),
@@ -198,7 +199,7 @@ impl Stage {
         let (mut ids, mut pages) = (Vec::new(), Vec::new());
         loop {
             let before = retention::cutoff(self.now());
-            let page = match admin.list(request.clone()).await {
+            let page = match admin().list(request.clone()).await {
                 Err(status) if answered.is_none() && is_too_slow(&status) => return,
                 page => page.unwrap(),
             };
@@ -216,7 +217,7 @@ impl Stage {
         }
         if let [.., (before, _), (_, previous)] = pages.as_slice() {
             let back = pb::ListEventsRequest { page_token: previous.clone(), ..request };
-            let back = admin.list(back).await.unwrap();
+            let back = admin().list(back).await.unwrap();
             let shown: Vec<&String> = back.events.iter().map(|row| &row.id).collect();
             // A row may expire between the two, then the page reaches further back; what both have is in one order.
             let both: Vec<&String> = before.iter().filter(|id| shown.contains(id)).collect();
