@@ -187,6 +187,10 @@ expect "full: everything optional" same "$(kinds full)" \
   "ConfigMap NetworkPolicy Pod PodDisruptionBudget Service Service ServiceAccount ServiceMonitor StatefulSet "
 expect "full: collectors as TOML, whole numbers whole" grep -qF \
   '"webhook" = { "limit" = 100000000, "nested" = { "text" = "quotes \" and\nlines" }, "ratio" = 0.5, "strict" = true, "tags" = ["one", "two"] }' "$work/full.yaml"
+expect "full: plugins beside the collectors' configuration" grep -qF 'directory = "/usr/share/system-log/plugins"' "$work/full.yaml"
+expect "full: receivers name mounted files" grep -qF \
+  'secrets = ["file:/run/secrets/system-log-hooks/mailgun-old", "file:/run/secrets/system-log-hooks/mailgun-new"]' "$work/full.yaml"
+expect "full: what they name is mounted" grep -qF 'mountPath: /run/secrets/system-log-hooks' "$(stateful full)"
 expect "the checksum follows the configuration and nothing else" checksum_follows
 expect "the shortest grace period the schema admits outlives the shutdown" floor_outlives_shutdown
 expect "replicas: 0 stops the server" render -f "$here/ci/minimal.yaml" --set replicas=0
@@ -199,6 +203,8 @@ minimal=(-f "$here/ci/minimal.yaml")
 refused "two replicas" "replicas is 2: only 1 (or 0, to stop) is possible" -f "$here/ci/refused-replicas.yaml"
 refused "no secret" "auth.existingSecret is required" --set auth.issuer=me
 refused "no issuer" "auth.issuer is required" --set auth.existingSecret=some
+refused "receivers without a secret" "hooks.existingSecret is required" -f "$here/ci/full.yaml" --set hooks.existingSecret=
+refused "a receiver that takes the secret itself" "'secret' not allowed" -f "$here/ci/full.yaml" --set 'hooks.receivers[0].secret=x'
 refused "an unknown key" "'replicaCount' not allowed" "${minimal[@]}" --set replicaCount=1
 refused "an unknown key further down" "'secret' not allowed" "${minimal[@]}" --set auth.secret=x
 refused "root" "/runAs/user" "${minimal[@]}" --set runAs.user=0

@@ -76,6 +76,32 @@ async fn an_illegal_question_names_field_and_rule() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_condition_of_another_log_or_too_many_values_name_their_field() {
+    type Change = fn(&mut pb::EventFilter);
+    use pb::Log::{AiUsage, Email, System};
+    let cases: [(&str, &[pb::Log], Change); 8] = [
+        ("filter.categories", &[Email, AiUsage], |f| f.categories = vec![pb::Category::Billing.into()]),
+        ("filter.severities", &[Email, AiUsage], |f| f.severities = vec![pb::Severity::Error.into()]),
+        ("filter.severities", &[System], |f| f.severities = vec![99]),
+        ("filter.models", &[System, Email], |f| f.models = vec!["opus".into()]),
+        ("filter.success", &[System, Email], |f| f.success = Some(false)),
+        ("filter.actor_ids", &[System, Email, AiUsage], |f| f.actor_ids = vec!["u".into(); 201]),
+        ("filter.models", &[AiUsage], |f| f.models = vec!["opus".into(); 201]),
+        ("filter.types", &[System], |f| f.types = vec!["webhook_sent".into(); 201]),
+    ];
+    let server = TestServer::start().await;
+    let admin = server.admin_of("acme");
+    for (field, logs, change) in cases {
+        for log in logs {
+            let mut filter = everything(*log);
+            change(&mut filter);
+            let request = pb::ListEventsRequest { filter: Some(filter), ..Default::default() };
+            check(&admin.list(request).await.expect_err(field), Code::InvalidArgument, "INVALID_FILTER", field);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_token_holds_for_its_own_question_only() {
     let server = TestServer::start().await;
     let records = (0..60).map(|n| webhook(&format!("w{n}"), "2026-11-22T09:00:00Z", 503, "x")).collect();

@@ -11,18 +11,16 @@ use system_log_wire::systemlog::v1 as pb;
 use tonic::{Code, Response, Status};
 
 /// What a call is refused with.
-async fn refused<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Status {
-    match call.await {
-        Ok(_) => panic!("not refused"),
-        Err(status) => status,
-    }
+async fn refused<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Option<Status> {
+    call.await.err()
 }
 
 /// (what, status, reason, field)
-type Case = (&'static str, Status, &'static str, &'static str);
+type Case = (&'static str, Option<Status>, &'static str, &'static str);
 
 fn check(cases: Vec<Case>) {
     for (what, status, want, field) in cases {
+        let status = status.unwrap_or_else(|| panic!("{what}: not refused"));
         let have = (status.code(), reason(&status));
         assert_eq!(have, (Code::InvalidArgument, want.to_owned()), "{what}: {status:?}");
         let named = fields(&status);
@@ -39,231 +37,149 @@ fn system() -> Option<pb::EventFilter> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_reading_method_names_what_is_wrong() {
+async fn an_illegal_summary_of_usage_names_its_field() {
     let server = TestServer::start().await;
     let mut log = server.admin_of("acme").log();
-    let usage =
-        |filter, group_by: i32| pb::SummarizeAiUsageRequest { filter, group_by: vec![group_by], ..Default::default() };
-    let export = |change: fn(&mut pb::ExportCsvRequest)| {
-        let mut request = pb::ExportCsvRequest { filter: system(), ..Default::default() };
-        change(&mut request);
-        request
-    };
-    let tail = |change: fn(&mut pb::TailEventsRequest)| {
-        let mut request = pb::TailEventsRequest {
-            filter: Some(pb::EventFilter { log: pb::Log::System.into(), ..Default::default() }),
-            ..Default::default()
-        };
-        change(&mut request);
-        request
-    };
+    let usage = |filter, by: i32| pb::SummarizeAiUsageRequest { filter, group_by: vec![by], ..Default::default() };
     let zone = pb::SummarizeAiUsageRequest { filter: ai(), time_zone: "Nowhere".into(), ..Default::default() };
-    let actors =
-        |page_size, token: &str| pb::ListActorsRequest { page_size, page_token: token.into(), ..Default::default() };
+    let mut ask = async |request| refused(log.summarize_ai_usage(request)).await;
     check(vec![
-        (
-            "usage of another log",
-            refused(log.summarize_ai_usage(usage(system(), 1))).await,
-            "INVALID_FILTER",
-            "filter.log",
-        ),
-        ("no dimension", refused(log.summarize_ai_usage(usage(ai(), 0))).await, "INVALID_FILTER", "group_by"),
-        ("unknown dimension", refused(log.summarize_ai_usage(usage(ai(), 99))).await, "INVALID_FILTER", "group_by"),
-        ("no filter", refused(log.summarize_ai_usage(usage(None, 1))).await, "INVALID_FILTER", "filter.log"),
-        ("unknown zone", refused(log.summarize_ai_usage(zone)).await, "INVALID_FILTER", "time_zone"),
-        ("no filter", refused(log.export_csv(export(|r| r.filter = None))).await, "INVALID_FILTER", "filter.log"),
-        (
-            "unknown column",
-            refused(log.export_csv(export(|r| r.columns = vec!["nonsense".into()]))).await,
-            "INVALID_FILTER",
-            "columns",
-        ),
-        (
-            "foreign column",
-            refused(log.export_csv(export(|r| r.columns = vec!["cost_usd".into()]))).await,
-            "INVALID_FILTER",
-            "columns",
-        ),
-        (
-            "a column twice",
-            refused(log.export_csv(export(|r| r.columns = vec!["id".into(), "id".into()]))).await,
-            "INVALID_FILTER",
-            "columns",
-        ),
-        (
-            "columns of JSON",
-            refused(log.export_csv(export(|r| {
-                r.format = pb::ExportFormat::JsonLines.into();
-                r.columns = vec!["id".into()];
-            })))
-            .await,
-            "INVALID_FILTER",
-            "columns",
-        ),
-        ("unknown format", refused(log.export_csv(export(|r| r.format = 99))).await, "INVALID_FILTER", "format"),
-        (
-            "foreign order",
-            refused(log.export_csv(export(|r| r.order_by = "latency".into()))).await,
-            "INVALID_ORDER_BY",
-            "order_by",
-        ),
-        (
-            "no token",
-            refused(log.export_csv(export(|r| r.resume_token = "x".into()))).await,
-            "INVALID_RESUME_TOKEN",
-            "resume_token",
-        ),
-        (
-            "an end",
-            refused(
-                log.tail_events(tail(|r| r.filter.as_mut().unwrap().end_time = Some(time("2026-11-22T10:00:00Z")))),
-            )
-            .await,
-            "INVALID_FILTER",
-            "filter.end_time",
-        ),
-        ("negative history", refused(log.tail_events(tail(|r| r.history = -1))).await, "INVALID_FILTER", "history"),
-        ("long history", refused(log.tail_events(tail(|r| r.history = 1_001))).await, "INVALID_FILTER", "history"),
-        (
-            "no token",
-            refused(log.tail_events(tail(|r| r.resume_token = "x".into()))).await,
-            "INVALID_RESUME_TOKEN",
-            "resume_token",
-        ),
-        (
-            "models elsewhere",
-            refused(log.tail_events(tail(|r| r.filter.as_mut().unwrap().models = vec!["m".into()]))).await,
-            "INVALID_FILTER",
-            "filter.models",
-        ),
-        ("negative page", refused(log.list_actors(actors(-1, ""))).await, "INVALID_PAGE_SIZE", "page_size"),
-        ("no token", refused(log.list_actors(actors(0, "x"))).await, "INVALID_PAGE_TOKEN", "page_token"),
+        ("another log", ask(usage(system(), 1)).await, "INVALID_FILTER", "filter.log"),
+        ("no filter", ask(usage(None, 1)).await, "INVALID_FILTER", "filter.log"),
+        ("no dimension", ask(usage(ai(), 0)).await, "INVALID_FILTER", "group_by"),
+        ("unknown dimension", ask(usage(ai(), 99)).await, "INVALID_FILTER", "group_by"),
+        ("unknown zone", ask(zone).await, "INVALID_FILTER", "time_zone"),
     ]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_of_directory_collectors_and_keys_names_what_is_wrong() {
+async fn an_illegal_export_names_its_field() {
+    let server = TestServer::start().await;
+    let mut log = server.admin_of("acme").log();
+    let mut ask = async |change: fn(&mut pb::ExportCsvRequest)| {
+        let mut request = pb::ExportCsvRequest { filter: system(), ..Default::default() };
+        change(&mut request);
+        refused(log.export_csv(request)).await
+    };
+    let of_json = ask(|r| {
+        r.format = pb::ExportFormat::JsonLines.into();
+        r.columns = vec!["id".into()];
+    });
+    let of_json = of_json.await;
+    check(vec![
+        ("columns of JSON", of_json, "INVALID_FILTER", "columns"),
+        ("no filter", ask(|r| r.filter = None).await, "INVALID_FILTER", "filter.log"),
+        ("unknown column", ask(|r| r.columns = vec!["nonsense".into()]).await, "INVALID_FILTER", "columns"),
+        ("foreign column", ask(|r| r.columns = vec!["cost_usd".into()]).await, "INVALID_FILTER", "columns"),
+        ("a column twice", ask(|r| r.columns = vec!["id".into(); 2]).await, "INVALID_FILTER", "columns"),
+        ("unknown format", ask(|r| r.format = 99).await, "INVALID_FILTER", "format"),
+        ("foreign order", ask(|r| r.order_by = "latency".into()).await, "INVALID_ORDER_BY", "order_by"),
+        ("no token", ask(|r| r.resume_token = "x".into()).await, "INVALID_RESUME_TOKEN", "resume_token"),
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_illegal_tail_and_list_of_actors_name_their_field() {
+    let server = TestServer::start().await;
+    let mut log = server.admin_of("acme").log();
+    let mut reader = server.admin_of("acme").log();
+    let mut ask = async |change: fn(&mut pb::TailEventsRequest)| {
+        let filter = pb::EventFilter { log: pb::Log::System.into(), ..Default::default() };
+        let mut request = pb::TailEventsRequest { filter: Some(filter), ..Default::default() };
+        change(&mut request);
+        refused(log.tail_events(request)).await
+    };
+    let mut actors = async |page_size, token: &str| {
+        let request = pb::ListActorsRequest { page_size, page_token: token.into(), ..Default::default() };
+        refused(reader.list_actors(request)).await
+    };
+    let ended = ask(|r| r.filter.get_or_insert_default().end_time = Some(time("2026-11-22T10:00:00Z"))).await;
+    let models = ask(|r| r.filter.get_or_insert_default().models = vec!["m".into()]).await;
+    check(vec![
+        ("an end", ended, "INVALID_FILTER", "filter.end_time"),
+        ("models elsewhere", models, "INVALID_FILTER", "filter.models"),
+        ("negative history", ask(|r| r.history = -1).await, "INVALID_FILTER", "history"),
+        ("long history", ask(|r| r.history = 1_001).await, "INVALID_FILTER", "history"),
+        ("no token", ask(|r| r.resume_token = "x".into()).await, "INVALID_RESUME_TOKEN", "resume_token"),
+        ("negative page", actors(-1, "").await, "INVALID_PAGE_SIZE", "page_size"),
+        ("no token", actors(0, "x").await, "INVALID_PAGE_TOKEN", "page_token"),
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_illegal_change_of_members_names_its_field() {
     let server = TestServer::start().await;
     let mut directory = server.client("*", Role::Directory).directory();
-    let operator = server.client("*", Role::Operator);
-    let (mut collectors, mut keys) = (operator.collectors(), operator.keys());
-    let upsert = |org: &str, member: pb::Member| pb::UpsertMembersRequest { org_id: org.into(), members: vec![member] };
+    let mut other = directory.clone();
     let one = || pb::Member { id: "u".into(), email: "u@example.com".into(), ..Default::default() };
-    let bind = |change: fn(&mut pb::Binding)| {
+    let mut upsert = async |org: &str, member| {
+        refused(directory.upsert_members(pb::UpsertMembersRequest { org_id: org.into(), members: vec![member] })).await
+    };
+    let gone = refused(other.delete_members(pb::DeleteMembersRequest::default())).await;
+    let mut list = async |org: &str, page_size, token: &str| {
+        let request = pb::ListMembersRequest { org_id: org.into(), page_size, page_token: token.into() };
+        refused(other.list_members(request)).await
+    };
+    let unknown = upsert("acme", pb::Member { kind: 99, ..one() }).await;
+    let long = upsert("acme", pb::Member { display_name: "x".repeat(321), ..one() }).await;
+    check(vec![
+        ("no organisation", upsert("", one()).await, "MISSING_FIELD", "org_id"),
+        ("no id", upsert("acme", pb::Member::default()).await, "MISSING_FIELD", "members.id"),
+        ("unknown kind", unknown, "INVALID_MEMBER", "members.kind"),
+        ("long name", long, "INVALID_MEMBER", "members"),
+        ("no organisation to delete of", gone, "MISSING_FIELD", "org_id"),
+        ("no organisation to list", list("", 0, "").await, "MISSING_FIELD", "org_id"),
+        ("negative page", list("acme", -1, "").await, "INVALID_PAGE_SIZE", "page_size"),
+        ("no token", list("acme", 0, "x").await, "INVALID_PAGE_TOKEN", "page_token"),
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_illegal_binding_names_its_field() {
+    let server = TestServer::start().await;
+    let mut directory = server.client("*", Role::Directory).directory();
+    let listed = refused(directory.list_bindings(pb::ListBindingsRequest::default())).await;
+    let mut bind = async |change: fn(&mut pb::Binding)| {
         let mut binding =
             pb::Binding { org_id: "acme".into(), source: "s".into(), kind: "k".into(), value: "v".into() };
         change(&mut binding);
-        pb::UpsertBindingsRequest { bindings: vec![binding] }
+        refused(directory.upsert_bindings(pb::UpsertBindingsRequest { bindings: vec![binding] })).await
     };
-    let members = |org: &str, page_size, token: &str| pb::ListMembersRequest {
-        org_id: org.into(),
-        page_size,
-        page_token: token.into(),
-    };
-    let letters = pb::ListDeadLettersRequest { page_size: -1, ..Default::default() };
+    check(vec![
+        ("no organisation to list", listed, "MISSING_FIELD", "org_id"),
+        ("no organisation", bind(|b| b.org_id.clear()).await, "MISSING_FIELD", "org_id"),
+        ("no source", bind(|b| b.source.clear()).await, "INVALID_BINDING", "bindings.source"),
+        ("no kind", bind(|b| b.kind.clear()).await, "INVALID_BINDING", "bindings.kind"),
+        ("long value", bind(|b| b.value = "v".repeat(257)).await, "INVALID_BINDING", "bindings.value"),
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_illegal_request_to_collectors_and_keys_names_its_field() {
+    let server = TestServer::start().await;
+    let operator = server.client("*", Role::Operator);
+    let (mut collectors, mut keys) = (operator.collectors(), operator.keys());
     let try_out =
         |source: &str, records| pb::TestCollectorRequest { source: source.into(), org_id: "acme".into(), records };
-    let hook = || vec![webhook("w", "2026-11-22T09:00:00Z", 200, "")];
-    let many = pb::ReplayDeadLettersRequest { ids: vec![String::new(); 1_001], ..Default::default() };
-    let key = pb::CreateKeyRequest { scopes: vec!["everything".into()], ..Default::default() };
+    let hook = vec![webhook("w", "2026-11-22T09:00:00Z", 200, "")];
+    let replay = |ids| pb::ReplayDeadLettersRequest { ids, ..Default::default() };
+    let letters = pb::ListDeadLettersRequest { page_size: -1, ..Default::default() };
+    let unknown = refused(collectors.test_collector(try_out("telegraph", hook))).await;
+    let empty = refused(collectors.test_collector(try_out("webhook", Vec::new()))).await;
+    let nothing = refused(collectors.replay_dead_letters(replay(Vec::new()))).await;
+    let many = refused(collectors.replay_dead_letters(replay(vec![String::new(); 1_001]))).await;
+    let letters = refused(collectors.list_dead_letters(letters)).await;
+    let scope = pb::CreateKeyRequest { scopes: vec!["everything".into()], ..Default::default() };
+    let page = pb::ListKeysRequest { page_size: -1, ..Default::default() };
     check(vec![
-        ("no organisation", refused(directory.upsert_members(upsert("", one()))).await, "MISSING_FIELD", "org_id"),
-        (
-            "no id",
-            refused(directory.upsert_members(upsert("acme", pb::Member::default()))).await,
-            "MISSING_FIELD",
-            "members.id",
-        ),
-        (
-            "unknown kind",
-            refused(directory.upsert_members(upsert("acme", pb::Member { kind: 99, ..one() }))).await,
-            "INVALID_MEMBER",
-            "members.kind",
-        ),
-        (
-            "long name",
-            refused(directory.upsert_members(upsert("acme", pb::Member { display_name: "x".repeat(321), ..one() })))
-                .await,
-            "INVALID_MEMBER",
-            "members",
-        ),
-        (
-            "no organisation",
-            refused(directory.delete_members(pb::DeleteMembersRequest::default())).await,
-            "MISSING_FIELD",
-            "org_id",
-        ),
-        ("no organisation", refused(directory.list_members(members("", 0, ""))).await, "MISSING_FIELD", "org_id"),
-        (
-            "negative page",
-            refused(directory.list_members(members("acme", -1, ""))).await,
-            "INVALID_PAGE_SIZE",
-            "page_size",
-        ),
-        (
-            "no token",
-            refused(directory.list_members(members("acme", 0, "x"))).await,
-            "INVALID_PAGE_TOKEN",
-            "page_token",
-        ),
-        (
-            "no organisation",
-            refused(directory.upsert_bindings(bind(|b| b.org_id.clear()))).await,
-            "MISSING_FIELD",
-            "org_id",
-        ),
-        (
-            "no source",
-            refused(directory.upsert_bindings(bind(|b| b.source.clear()))).await,
-            "INVALID_BINDING",
-            "bindings.source",
-        ),
-        (
-            "no kind",
-            refused(directory.upsert_bindings(bind(|b| b.kind.clear()))).await,
-            "INVALID_BINDING",
-            "bindings.kind",
-        ),
-        (
-            "long value",
-            refused(directory.upsert_bindings(bind(|b| b.value = "v".repeat(257)))).await,
-            "INVALID_BINDING",
-            "bindings.value",
-        ),
-        (
-            "no organisation",
-            refused(directory.list_bindings(pb::ListBindingsRequest::default())).await,
-            "MISSING_FIELD",
-            "org_id",
-        ),
-        ("negative page", refused(collectors.list_dead_letters(letters)).await, "INVALID_PAGE_SIZE", "page_size"),
-        (
-            "unknown source",
-            refused(collectors.test_collector(try_out("telegraph", hook()))).await,
-            "UNKNOWN_SOURCE",
-            "source",
-        ),
-        (
-            "no record",
-            refused(collectors.test_collector(try_out("webhook", Vec::new()))).await,
-            "EMPTY_BATCH",
-            "records",
-        ),
-        (
-            "nothing named",
-            refused(collectors.replay_dead_letters(pb::ReplayDeadLettersRequest::default())).await,
-            "MISSING_FIELD",
-            "ids",
-        ),
-        ("many letters", refused(collectors.replay_dead_letters(many)).await, "BATCH_TOO_LARGE", "ids"),
-        ("unknown scope", refused(keys.create_key(key)).await, "INVALID_KEY", "scopes[0]"),
+        ("unknown source", unknown, "UNKNOWN_SOURCE", "source"),
+        ("no record", empty, "EMPTY_BATCH", "records"),
+        ("nothing named", nothing, "MISSING_FIELD", "ids"),
+        ("many letters", many, "BATCH_TOO_LARGE", "ids"),
+        ("negative page of letters", letters, "INVALID_PAGE_SIZE", "page_size"),
+        ("unknown scope", refused(keys.create_key(scope)).await, "INVALID_KEY", "scopes[0]"),
         ("no id", refused(keys.revoke_key(pb::RevokeKeyRequest::default())).await, "MISSING_FIELD", "id"),
-        (
-            "negative page",
-            refused(keys.list_keys(pb::ListKeysRequest { page_size: -1, ..Default::default() })).await,
-            "INVALID_PAGE_SIZE",
-            "page_size",
-        ),
+        ("negative page of keys", refused(keys.list_keys(page)).await, "INVALID_PAGE_SIZE", "page_size"),
     ]);
 }
 

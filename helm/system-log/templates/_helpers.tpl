@@ -63,6 +63,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "system-log.configDir" -}}/etc/system-log{{- end -}}
 {{- define "system-log.secretDir" -}}/run/secrets/system-log{{- end -}}
 {{- define "system-log.secretFile" -}}hs256{{- end -}}
+{{- define "system-log.hooksDir" -}}/run/secrets/system-log-hooks{{- end -}}
+{{- define "system-log.pluginsDir" -}}/usr/share/system-log/plugins{{- end -}}
 {{- define "system-log.volumeDir" -}}/var/lib/system-log{{- end -}}
 {{- /* A folder below the volume: the root of some file systems holds a lost+found that is not ours. */ -}}
 {{- define "system-log.dataDir" -}}{{ include "system-log.volumeDir" . }}/data{{- end -}}
@@ -97,6 +99,14 @@ issuer = {{ required "auth.issuer is required: the `iss` of the tokens that are 
 audience = {{ toJson . }}
 {{- end }}
 hs256_secret = {{ printf "file:%s/%s" (include "system-log.secretDir" .) (include "system-log.secretFile" .) | toJson }}
+{{- with .Values.plugins.existingClaim }}
+
+[collectors]
+directory = {{ include "system-log.pluginsDir" $ | toJson }}
+{{- with $.Values.plugins.signingKeys }}
+signing_keys = {{ include "system-log.toml" . }}
+{{- end }}
+{{- end }}
 {{- with .Values.collectors }}
 
 [collectors.config]
@@ -104,7 +114,27 @@ hs256_secret = {{ printf "file:%s/%s" (include "system-log.secretDir" .) (includ
 {{ toJson $name }} = {{ include "system-log.toml" (get $.Values.collectors $name) }}
 {{- end }}
 {{- end }}
+{{- range .Values.hooks.receivers }}
+
+[[hooks]]
+source = {{ toJson .source }}
+token = {{ include "system-log.hookFile" .tokenKey }}
+{{- with .orgId }}
+org_id = {{ toJson . }}
+{{- end }}
+verify = {{ toJson .verify }}
+{{- $files := list -}}
+{{- range .secretKeys -}}
+{{- $files = append $files (include "system-log.hookFile" .) -}}
+{{- end }}
+secrets = [{{ join ", " $files }}]
+{{- end }}
 {{ end -}}
+
+{{- /* A key of the hooks' Secret as the configuration refers to it. */ -}}
+{{- define "system-log.hookFile" -}}
+{{ printf "file:%s/%s" (include "system-log.hooksDir" .) . | toJson }}
+{{- end -}}
 
 {{- /* Of every container the chart starts. */ -}}
 {{- define "system-log.podSecurity" -}}

@@ -32,7 +32,9 @@ pub(super) fn text(token: &str, listen: SocketAddr, now: Timestamp) -> String {
 
 /// The questions of the help page, then those that its tables suggest.
 fn questions(now: Timestamp) -> Vec<Question> {
-    let days_ago = |days: i64| now.plus_micros(-days * MICROS_PER_DAY).to_string();
+    // To the second, as a person would write it.
+    let written = |at: Timestamp| at.to_string().split('.').next().map(|whole| format!("{whole}Z")).unwrap_or_default();
+    let days_ago = |days: i64| written(now.plus_micros(-days * MICROS_PER_DAY));
     let list =
         |asked, filter: Value| Question { asked, rpc: "ListEvents", body: json!({"filter": filter, "pageSize": 5}) };
     let today = now.day().start();
@@ -40,7 +42,7 @@ fn questions(now: Timestamp) -> Vec<Question> {
         list(
             "Did our webhook to the CRM fail yesterday?",
             json!({"log": "LOG_SYSTEM", "types": ["webhook_failed"], "contains": {"recipient": "crm."},
-                "startTime": today.plus_micros(-MICROS_PER_DAY).to_string(), "endTime": today.to_string()}),
+                "startTime": written(today.plus_micros(-MICROS_PER_DAY)), "endTime": written(today)}),
         ),
         list(
             "Did the welcome e-mail to alice@example.com get delivered or did it bounce?",
@@ -102,6 +104,6 @@ mod tests {
             read.expect(asked);
         }
         let text = text("t", "127.0.0.1:8080".parse().unwrap(), now);
-        assert!(text.contains("\"startTime\":\"2026-11-21T00:00:00"), "yesterday is a whole day: {text}");
+        assert!(text.contains("\"startTime\":\"2026-11-21T00:00:00Z\""), "yesterday is a whole day: {text}");
     }
 }

@@ -105,7 +105,7 @@ impl Sender {
             let at = day.start().plus_micros(offset);
             let id = format!("{}-{}-{number}", self.source(), day.0);
             let payload = match self {
-                Self::Webhooks => webhook(&id, at, random).to_string(),
+                Self::Webhooks => webhook(&id, at, number == 0, random).to_string(),
                 Self::Mailgun => mailgun(&id, at, random).to_string(),
                 Self::Mail => mail(&id, at, random).to_string(),
                 Self::Security => security(&id, at, random).to_string(),
@@ -122,13 +122,15 @@ impl Sender {
     }
 }
 
-fn webhook(id: &str, at: Timestamp, random: &mut Random) -> Value {
-    let failed = random.percent(12);
+/// The first of a day is one to the CRM that fails: whoever asks for it sees one, whatever the day.
+fn webhook(id: &str, at: Timestamp, is_first: bool, random: &mut Random) -> Value {
+    let failed = random.percent(12) | is_first;
     let (status, error) = if failed { *random.pick(&HOOK_ERRORS) } else { (*random.pick(&[200, 201, 204]), "") };
+    let endpoint = *random.pick(&ENDPOINTS);
     json!({
         "id": id,
         "occurred_at": at.to_string(),
-        "url": random.pick(&ENDPOINTS),
+        "url": if is_first { ENDPOINTS[0] } else { endpoint },
         "method": "POST",
         "http_status": status,
         "attempt": 1 + random.below(3),

@@ -26,8 +26,9 @@ pub struct HookSection {
 #[must_use]
 pub fn hooks(sections: Vec<HookSection>, wrong: &mut Vec<String>) -> Vec<Hook> {
     let mut hooks: Vec<Hook> = Vec::new();
-    for (at, section) in sections.into_iter().enumerate() {
+    for (at, mut section) in sections.into_iter().enumerate() {
         let place = format!("hooks[{at}]");
+        section.token_by_reference(&place, wrong);
         let twin =
             hooks.iter().any(|hook| hook.source == section.source && hook.token.bytes == section.token.as_bytes());
         if twin {
@@ -39,6 +40,15 @@ pub fn hooks(sections: Vec<HookSection>, wrong: &mut Vec<String>) -> Vec<Hook> {
 }
 
 impl HookSection {
+    /// A token may be written down or named: a `:` is no part of a URL's segment.
+    fn token_by_reference(&mut self, place: &str, wrong: &mut Vec<String>) {
+        if !self.token.contains(':') {
+            return;
+        }
+        let token = secret_of(&format!("{place}.token"), &self.token, wrong).unwrap_or_default();
+        self.token = String::from_utf8_lossy(&token).into_owned();
+    }
+
     fn check(self, place: &str, wrong: &mut Vec<String>) -> Option<Hook> {
         let before = wrong.len();
         let is_segment = |text: &str| {
@@ -172,6 +182,10 @@ mod tests {
         let hook = |token: &str, verify: &str, secret: &str| {
             format!("[[hooks]]\nsource = \"s\"\ntoken = \"{token}\"\nverify = \"{verify}\"\nsecrets = [\"{secret}\"]\n")
         };
+        let (hooks, wrong) = check(&hook(&file("token", "a-token\n"), "github", &file("key", "key")));
+        assert!(hooks.len() == 1 && hooks[0].token.bytes == b"a-token", "a token may be named: {wrong:?}");
+        let (_, wrong) = check(&hook("env:NOWHERE_TO_BE_FOUND", "github", &file("key", "key")));
+        assert!(wrong[0].starts_with("hooks[0].token: NOWHERE_TO_BE_FOUND is not set"), "{wrong:?}");
         let (hooks, wrong) = check(&hook("a", "standard-webhooks", &good));
         assert_eq!((hooks.len(), wrong.len()), (1, 0), "{wrong:?}");
         assert!(!format!("{hooks:?}").contains("Mf"), "never printed");
