@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{self, Failure, cargo};
-use crate::tool::Tool;
+use crate::tool::{self, Tool};
 
 /// Tests and checks so far.
 #[derive(Debug, Default)]
@@ -28,11 +28,12 @@ enum Step {
 type Check = fn(&mut Count) -> Step;
 
 /// The steps, cheap ones first.
-const STEPS: [(&str, Check); 7] = [
+const STEPS: [(&str, Check); 8] = [
     ("format", format),
     ("clippy", clippy),
     ("plugins", plugins),
     ("tests", tests),
+    ("example in C", example_in_c),
     ("docs", docs),
     ("contract", contract),
     ("chart", chart),
@@ -117,6 +118,17 @@ fn tests(count: &mut Count) -> Step {
     let mut test = cargo(crate::root());
     test.args(["test", "--workspace", "--locked", "--all-targets", "--no-fail-fast"]).env("GRPCURL", grpcurl);
     Step::Done(counted(&mut test, count))
+}
+
+/// The example in C builds, and says what its cases say. Where its tools are missing the tests above leave it out.
+fn example_in_c(count: &mut Count) -> Step {
+    if let Some(missing) = Tool::FOR_C.into_iter().find(|tool| tool.find().is_none()) {
+        return Step::Missing(missing);
+    }
+    let mut test = cargo(crate::root());
+    // The whole workspace, although one crate has the test: what the step above has built fits.
+    test.args(["test", "--workspace", "--locked", "--lib", "the_examples"]);
+    Step::Done(counted(test.env("PATH", tool::path()), count))
 }
 
 /// Documentation builds without a warning, and its examples run.

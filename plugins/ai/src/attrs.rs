@@ -41,13 +41,13 @@ impl Attrs {
             Value::Array(pairs) => {
                 for pair in pairs {
                     if let Some(key) = pair.get("key").and_then(Value::as_str) {
-                        attrs.add(key, any_value(pair.get("value").unwrap_or(&Value::Null)));
+                        attrs.add(key, &any_value(pair.get("value").unwrap_or(&Value::Null)));
                     }
                 }
             }
             Value::Object(fields) => {
                 for (key, value) in fields {
-                    attrs.add(key, value.clone());
+                    attrs.add(key, value);
                 }
             }
             _ => {}
@@ -55,12 +55,13 @@ impl Attrs {
         attrs
     }
 
-    fn add(&mut self, key: &str, value: Value) {
-        if let (false, Value::Object(fields)) = (key.contains('.'), &value) {
+    /// Copies what is worth a look and nothing else: the rest may be a whole conversation.
+    fn add(&mut self, key: &str, value: &Value) {
+        if let (false, Value::Object(fields)) = (key.contains('.'), value) {
             // Nested spelling: {"gen_ai": {"usage": {…}}}.
             self.nest(key, fields, 0);
         } else if BEGINNINGS.iter().any(|beginning| key.starts_with(beginning)) {
-            self.0.insert(key.to_owned(), value);
+            self.0.insert(key.to_owned(), value.clone());
         }
     }
 

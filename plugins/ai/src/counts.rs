@@ -3,7 +3,7 @@
 //! Every provider's file has a `read` that knows its own spelling and what it includes; [`read`] finds out whose it is.
 
 use serde_json::Value;
-use system_log_plugin::Verdict;
+use system_log_plugin::{Verdict, under};
 
 use crate::doc::{Doc, count};
 use crate::{anthropic, bedrock, cohere, gemini, openai};
@@ -63,15 +63,18 @@ pub(crate) struct Usage<'a> {
 
 /// The value at a dotted path; the empty path is the value itself.
 fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    let mut names = path.split('.').filter(|name| !name.is_empty());
-    names.try_fold(value, |value, name| value.get(name)).unwrap_or(&Value::Null)
+    if path.is_empty() { value } else { under(value, path) }
 }
 
 impl Usage<'_> {
     /// A count at the first of some paths that has one.
     pub(crate) fn first(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
         for path in paths {
-            if let Some(count) = count(at(self.value, path), &format!("{}{path}", self.path))? {
+            let value = at(self.value, path);
+            // The name is for a mistake only, and most places are empty.
+            if !value.is_null()
+                && let Some(count) = count(value, &format!("{}{path}", self.path))?
+            {
                 return Ok(Some(count));
             }
         }

@@ -98,7 +98,7 @@ impl Doc {
 
     /// A count at the first of some paths that has one.
     pub(crate) fn count(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
-        for path in paths {
+        for path in paths.iter().filter(|path| self.has(path)) {
             if let Some(count) = count(self.json.at(path), &self.path(path))? {
                 return Ok(Some(count));
             }

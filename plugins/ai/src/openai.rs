@@ -11,8 +11,9 @@ const PROMPT_DETAILS: [&str; 5] =
 /// Reads a usage object.
 pub(crate) fn counts(usage: &Usage<'_>) -> Result<Counts, Verdict> {
     let detail = |names: &[&str]| {
+        let outer = PROMPT_DETAILS.iter().filter(|outer| usage.has(&[outer]));
         let paths: Vec<String> =
-            PROMPT_DETAILS.iter().flat_map(|outer| names.iter().map(move |name| format!("{outer}.{name}"))).collect();
+            outer.flat_map(|outer| names.iter().map(move |name| format!("{outer}.{name}"))).collect();
         usage.or_zero(&paths.iter().map(String::as_str).collect::<Vec<_>>())
     };
     // Mistral's `num_cached_tokens` says what its servers had at hand; it is billed as any other prompt.

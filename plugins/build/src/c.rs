@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::{BuildError, Plugin, assemble};
 
 /// Programs the scripts need, and the line that installs each.
-const TOOLS: [(&str, &str); 3] = [
-    ("clang", "apt-get install clang"),
-    ("wasm-ld", "apt-get install lld"),
-    ("wit-bindgen", "cargo install wit-bindgen-cli --version 0.61.1"),
+pub const C_TOOLS: [(&str, &str); 3] = [
+    ("clang", "apt-get install --yes clang"),
+    ("wasm-ld", "apt-get install --yes lld"),
+    ("wit-bindgen", "cargo install wit-bindgen-cli@0.61.1"),
 ];
 
 /// The lines that install what is missing to build a guest in C; none when all is there.
@@ -17,7 +17,7 @@ const TOOLS: [(&str, &str); 3] = [
 pub fn missing_for_c() -> Vec<&'static str> {
     let missing =
         |tool: &&(&str, &str)| !Command::new(tool.0).arg("--version").output().is_ok_and(|o| o.status.success());
-    TOOLS.iter().filter(missing).map(|(_, line)| *line).collect()
+    C_TOOLS.iter().filter(missing).map(|(_, line)| *line).collect()
 }
 
 /// Builds the guest of a folder with its `build.sh`. `out` holds what the script makes on the way.

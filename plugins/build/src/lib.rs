@@ -16,7 +16,7 @@ mod scaffold;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use c::{build_c, missing_for_c};
+pub use c::{C_TOOLS, build_c, missing_for_c};
 pub use cases::CASES_SECTION;
 pub use component::{MANIFEST_SECTION, check_imports};
 pub use media_type::media_type;

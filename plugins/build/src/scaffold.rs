@@ -23,7 +23,7 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
@@ -35,6 +35,7 @@ const FILES: [(&str, &str); 13] = [
     ("sdk/src/deep.rs", include_str!("../../sdk/src/deep.rs")),
     ("sdk/src/event.rs", include_str!("../../sdk/src/event.rs")),
     ("sdk/src/json.rs", include_str!("../../sdk/src/json.rs")),
+    ("sdk/src/only.rs", include_str!("../../sdk/src/only.rs")),
     ("sdk/src/text.rs", include_str!("../../sdk/src/text.rs")),
     ("sdk/src/time.rs", include_str!("../../sdk/src/time.rs")),
 ];

@@ -3,7 +3,7 @@
 #
 #   sh build.sh OUT_DIR      writes OUT_DIR/module.wasm
 #
-# Needs clang, wasm-ld (apt-get install clang lld) and wit-bindgen (cargo install wit-bindgen-cli --version 0.61.1).
+# Needs clang, wasm-ld (apt-get install clang lld) and wit-bindgen (cargo install wit-bindgen-cli@0.61.1).
 set -eu
 out=$1
 cd "$(dirname "$0")"

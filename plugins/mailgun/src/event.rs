@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use system_log_plugin::text::{collapse, cut};
-use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer, scalar};
+use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer, scalar, under};
 
 use crate::failure;
 use crate::recipient::address;
@@ -46,6 +46,7 @@ pub(crate) fn read(json: &Json) -> Verdict {
         "" => return Verdict::missing("event"),
         _ => return Verdict::Unknown(name),
     };
+    let status = json.at("delivery-status");
     let mut event = Event::new("email", kind);
     event.severity = severity;
     event.occurred_at = time(json);
@@ -53,15 +54,15 @@ pub(crate) fn read(json: &Json) -> Verdict {
     event.subject = json.text("message.headers.subject");
     event.attribute("provider_event", name.as_str());
     if name == "failed" {
-        let failure = failure::judge(json);
+        let failure = failure::judge(json, status);
         event.kind = failure.kind.into();
         event.severity = failure.severity;
         event.attribute("provider_severity", failure.provider_severity);
-        event.attribute("reason", cut(&json.text("reason"), MAX_ATTRIBUTE_BYTES));
+        event.attribute("reason", cut(&failure.reason, MAX_ATTRIBUTE_BYTES));
         event.attribute("failure_class", failure.class);
     }
-    keep(&mut event, json);
-    event.message = message(json, &name);
+    keep(&mut event, json, status);
+    event.message = message(json, status, &name);
     event.org_hints = org_hints(json);
     event.dedupe_key = key(json, &event);
     Verdict::Emit(vec![event])
@@ -75,32 +76,31 @@ fn time(json: &Json) -> Option<SourceTime> {
 /// The event's own recipient; never the `To` header where there is one, which names the list, not the person. Rejected
 /// messages have only the header.
 fn recipient(json: &Json) -> String {
-    let listed = ["recipient", "message.headers.to"].map(|path| match json.at(path) {
+    let mut told = ["recipient", "message.headers.to"].into_iter().map(|path| match json.at(path) {
         Value::Array(list) => list.iter().map(scalar).find(|text| !text.is_empty()).unwrap_or_default(),
         one => scalar(one),
     });
-    address(listed.iter().find(|text| !text.is_empty()).map_or("", String::as_str))
+    address(&told.find(|text| !text.is_empty()).unwrap_or_default())
 }
 
-fn keep(event: &mut Event, json: &Json) {
-    let status = |name: &str| json.at("delivery-status").get(name).unwrap_or(&Value::Null).clone();
-    if let Some(code) = failure::code(json) {
+fn keep(event: &mut Event, json: &Json, status: &Value) {
+    if let Some(code) = failure::code(status) {
         event.attribute("code", code);
     }
     for (name, value) in [
-        ("enhanced_code", status("enhanced-code")),
-        ("bounce_type", status("bounce-type")),
-        ("mx_host", status("mx-host")),
-        ("message_id", json.at("message.headers.message-id").clone()),
-        ("provider_event_id", json.at("id").clone()),
-        ("domain", json.at("domain.name").clone()),
+        ("enhanced_code", under(status, "enhanced-code")),
+        ("bounce_type", under(status, "bounce-type")),
+        ("mx_host", under(status, "mx-host")),
+        ("message_id", json.at("message.headers.message-id")),
+        ("provider_event_id", json.at("id")),
+        ("domain", json.at("domain.name")),
     ] {
         if let Value::String(text) = value {
-            event.attribute(name, cut(&text, MAX_ATTRIBUTE_BYTES));
+            event.attribute(name, cut(text, MAX_ATTRIBUTE_BYTES));
         }
     }
-    for (name, value) in [("attempt", status("attempt-no")), ("retry_seconds", status("retry-seconds"))] {
-        if let Some(number) = integer(&value) {
+    for (name, path) in [("attempt", "attempt-no"), ("retry_seconds", "retry-seconds")] {
+        if let Some(number) = integer(under(status, path)) {
             event.attribute(name, number);
         }
     }
@@ -120,26 +120,29 @@ fn keep(event: &mut Event, json: &Json) {
 }
 
 /// What the row says: the receiving server's own words where there are any, with their code in front.
-fn message(json: &Json, name: &str) -> String {
+fn message(json: &Json, status: &Value, name: &str) -> String {
     match name {
         "accepted" => return "Accepted by Mailgun for delivery".into(),
         "unsubscribed" => return "Recipient unsubscribed".into(),
         "complained" => return "Recipient marked the message as spam".into(),
         _ => {}
     }
-    let texts =
-        ["delivery-status.message", "delivery-status.description", "reject.reason", "reject.description"].map(|path| {
-            let text = collapse(&json.text(path));
-            match text.get(..SMTP.len()).filter(|start| start.eq_ignore_ascii_case(SMTP)) {
-                Some(start) => text[start.len()..].to_owned(),
-                None => text,
-            }
-        });
-    let text = texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    match failure::code(json).filter(|code| *code != 0) {
+    let told = ["message", "description"].into_iter().map(|path| under(status, path));
+    let told = told.chain(["reject.reason", "reject.description"].into_iter().map(|path| json.at(path)));
+    let text = told.map(words).find(|text| !text.is_empty()).unwrap_or_default();
+    match failure::code(status).filter(|code| *code != 0) {
         Some(code) if text.is_empty() => code.to_string(),
         Some(code) if !begins_with_code(&text, code) => format!("{code} {text}"),
         _ => text,
+    }
+}
+
+/// A text on one line, without the kind in front of a diagnostic.
+fn words(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| scalar(value), collapse);
+    match text.get(..SMTP.len()).filter(|start| start.eq_ignore_ascii_case(SMTP)) {
+        Some(start) => text[start.len()..].to_owned(),
+        None => text,
     }
 }
 

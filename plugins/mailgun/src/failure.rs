@@ -11,7 +11,7 @@
 //! | 5 | permanent, anything else (no MX, no connection) | `email_failed`, error | undeliverable |
 
 use serde_json::Value;
-use system_log_plugin::{Json, integer, text};
+use system_log_plugin::{Json, integer, scalar, text, under};
 
 /// Codes of Mailgun's own: previously bounced, unsubscribed, complained, and poor list quality.
 const SUPPRESSED: [i64; 4] = [605, 606, 607, 625];
@@ -25,11 +25,13 @@ pub(crate) struct Failure {
     pub(crate) severity: &'static str,
     pub(crate) class: &'static str,
     pub(crate) provider_severity: &'static str,
+    /// Mailgun's own word.
+    pub(crate) reason: String,
 }
 
 /// The SMTP or Mailgun code, also when it is written as text.
-pub(crate) fn code(json: &Json) -> Option<i64> {
-    let value = json.at("delivery-status").get("code").unwrap_or(&Value::Null);
+pub(crate) fn code(status: &Value) -> Option<i64> {
+    let value = under(status, "code");
     // `5.1.1` is an enhanced code; `550 5.1.1` is both.
     if value.as_str().and_then(text::leading_number).is_some_and(|number| number.matches('.').count() > 1) {
         return None;
@@ -47,18 +49,19 @@ pub(crate) fn flag(json: &Json, path: &str) -> bool {
 }
 
 /// Applies the table.
-pub(crate) fn judge(json: &Json) -> Failure {
-    let reason = json.text("reason").to_ascii_lowercase();
-    let code = code(json).unwrap_or_default();
-    let enhanced = json.first_text(&["delivery-status.enhanced-code"]);
-    let enhanced = if enhanced.is_empty() { json.text("delivery-status.code") } else { enhanced };
+pub(crate) fn judge(json: &Json, status: &Value) -> Failure {
+    let told = json.text("reason");
+    let reason = told.to_ascii_lowercase();
+    let code = code(status).unwrap_or_default();
+    let enhanced = scalar(under(status, "enhanced-code"));
+    let enhanced = if enhanced.is_empty() { scalar(under(status, "code")) } else { enhanced };
     let refused = (500..600).contains(&code) || enhanced.starts_with("5.");
     let suppressed = reason.starts_with("suppress-") || SUPPRESSED.contains(&code);
     let temporary = match json.text("severity").to_ascii_lowercase().as_str() {
         "temporary" => true,
         "permanent" => false,
         // The Logs API may leave it out.
-        _ if !json.at("delivery-status.retry-seconds").is_null() => true,
+        _ if !under(status, "retry-seconds").is_null() => true,
         _ => !(suppressed || refused),
     };
     if temporary {
@@ -67,10 +70,11 @@ pub(crate) fn judge(json: &Json) -> Failure {
             severity: "warning",
             class: "temporary",
             provider_severity: "temporary",
+            reason: told,
         };
     }
     let delayed = flag(json, "flags.is-delayed-bounce");
-    let hard = json.text("delivery-status.bounce-type").eq_ignore_ascii_case("hard");
+    let hard = under(status, "bounce-type").as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("hard"));
     let blocked = ["bounce", "espblock", "blacklisted"].contains(&reason.as_str());
     let (kind, class) = if suppressed {
         ("email_failed", "suppressed")
@@ -81,5 +85,5 @@ pub(crate) fn judge(json: &Json) -> Failure {
     } else {
         ("email_failed", "undeliverable")
     };
-    Failure { kind, severity: "error", class, provider_severity: "permanent" }
+    Failure { kind, severity: "error", class, provider_severity: "permanent", reason: told }
 }

@@ -79,7 +79,19 @@ impl<'a, 'input> Element<'a, 'input> {
 
     /// The first text at a path that says something; outer spaces are layout.
     pub(crate) fn text(self, path: &str) -> String {
-        self.texts(path).into_iter().next().unwrap_or_default()
+        self.first(path).unwrap_or_default()
+    }
+
+    fn first(self, path: &str) -> Option<String> {
+        let (name, below) = path.split_once('.').map_or((path, ""), |(name, below)| (name, below));
+        self.0
+            .children()
+            .map(Self)
+            .filter(|child| child.0.is_element() && child.name() == name && !child.nil())
+            .find_map(|child| match below {
+                "" => Some(child.own_text()).filter(|text| !text.is_empty()),
+                below => child.first(below),
+            })
     }
 
     /// All texts at a path that say something.
@@ -94,8 +106,12 @@ impl<'a, 'input> Element<'a, 'input> {
     }
 
     fn own_text(self) -> String {
-        let parts: String = self.0.children().filter(Node::is_text).filter_map(|node| node.text()).collect();
-        parts.trim().to_owned()
+        let mut parts = self.0.children().filter(Node::is_text).filter_map(|node| node.text());
+        let first = parts.next().unwrap_or_default();
+        match parts.next() {
+            None => first.trim().to_owned(),
+            Some(second) => [first, second].into_iter().chain(parts).collect::<String>().trim().to_owned(),
+        }
     }
 
     /// `nil="true"`, also spelled `nil="nil"` or with a prefix. It wins over text: real notifications have both.

@@ -32,6 +32,7 @@ pub mod cases;
 mod deep;
 mod event;
 mod json;
+mod only;
 pub mod text;
 pub mod time;
 
@@ -39,7 +40,7 @@ pub mod time;
 pub mod contract;
 
 pub use event::{Actor, AiUsage, Change, Event, OrgHint, Outcome, SourceTime, Verdict, Webhook};
-pub use json::{Json, integer, scalar};
+pub use json::{Json, integer, scalar, under};
 
 /// What is the same for every record of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,14 @@
 /// White space, line breaks included, collapsed to single spaces; none at the ends.
 #[must_use]
 pub fn collapse(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut one_line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !one_line.is_empty() {
+            one_line.push(' ');
+        }
+        one_line.push_str(word);
+    }
+    one_line
 }
 
 /// The longest beginning of at most `max` bytes that ends at a character.

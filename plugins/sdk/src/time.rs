@@ -57,7 +57,8 @@ pub fn seconds(text: &str) -> Option<i64> {
     if !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let micros: i64 = format!("{:0<6}", fraction.get(..6).unwrap_or(fraction)).parse().ok()?;
+    let decimals = fraction.bytes().map(|digit| i64::from(digit - b'0')).chain(std::iter::repeat(0));
+    let micros = decimals.take(6).fold(0, |micros, digit| micros * 10 + digit);
     let round_up = i64::from(fraction.as_bytes().get(6).is_some_and(|digit| *digit >= b'5'));
     whole.checked_mul(1_000_000)?.checked_add(micros + round_up)?.checked_mul(sign)
 }
@@ -65,9 +66,10 @@ pub fn seconds(text: &str) -> Option<i64> {
 /// The UTC date of a time: `2026-11-22`. Empty for a time that is none.
 #[must_use]
 pub fn date(micros: i64) -> String {
-    let at = jiff::Timestamp::from_microsecond(micros).ok();
-    let text = at.map(|at| at.to_string()).unwrap_or_default();
-    text.split('T').next().unwrap_or_default().to_owned()
+    jiff::Timestamp::from_microsecond(micros)
+        .map(|at| TimeZone::UTC.to_datetime(at).date())
+        .map(|date| format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
+        .unwrap_or_default()
 }
 
 fn rounded(seconds: f64) -> Option<i64> {
@@ -97,6 +99,20 @@ mod tests {
         }
         assert_eq!(read(&json!(1_521_233_195)).micros, Some(1_521_233_195_000_000));
         assert_eq!(read(&json!("1420255392.850187")).micros, Some(1_420_255_392_850_187));
+    }
+
+    #[test]
+    fn dates_are_those_of_utc() {
+        for (micros, expected) in [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (1_795_391_999_999_999, "2026-11-22"),
+            (1_795_392_000_000_000, "2026-11-23"),
+            (1_709_208_000_000_000, "2024-02-29"),
+            (i64::MAX, ""),
+        ] {
+            assert_eq!(date(micros), expected, "{micros}");
+        }
     }
 
     #[test]

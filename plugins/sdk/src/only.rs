@@ -1,0 +1,126 @@
+//! JSON of which only named fields are kept: the rest is checked, but never becomes a value. A provider's event has dozens
+//! of fields and a collector reads a few; making all of them costs more than everything else it does.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Parses a whole text. `names` is sorted; it counts at every depth.
+pub(crate) fn parse(text: &str, names: &[&str]) -> serde_json::Result<Value> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = Only(names).deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+#[derive(Clone, Copy)]
+struct Only<'n>(&'n [&'n str]);
+
+impl<'de> DeserializeSeed<'de> for Only<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Only<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = entries.next_key_seed(Name(self.0))? {
+            match name {
+                Some(name) => drop(fields.insert(name, entries.next_value_seed(self)?)),
+                None => drop(entries.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Value::Object(fields))
+    }
+}
+
+/// A field's name, if it is one of those.
+struct Name<'n>(&'n [&'n str]);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Option<String>, E> {
+        Ok(self.0.binary_search(&name).is_ok().then(|| name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn named_fields_stay_at_every_depth_and_others_leave_no_trace() {
+        let text =
+            r#"{"a": {"b": [1, -2, 2.5, "x\n", true, null, {"c": 1, "a": 3}], "c": {"a": 1}}, "c": "\u0041", "b": {}}"#;
+        let expected = json!({"a": {"b": [1, -2, 2.5, "x\n", true, null, {"a": 3}]}, "b": {}});
+        assert_eq!(parse(text, &["a", "b"]).expect("JSON"), expected);
+        assert_eq!(parse(r#"{"a": 1, "a": 2}"#, &["a"]).expect("JSON"), json!({"a": 2}), "the last one counts");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_checked_all_the_same() {
+        for broken in [r#"{"c": }"#, r#"{"c": [1,]}"#, r#"{"c": "\x"}"#, r#"{"c": 1"#, "{} x", "", "{\"c\": \"\u{1}\"}"]
+        {
+            assert!(parse(broken, &["a"]).is_err(), "{broken}");
+        }
+        let deep = format!(r#"{{"c": {}{}, "a": 1}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        assert_eq!(parse(&deep, &["a"]).expect("without recursion"), json!({"a": 1}));
+    }
+}
