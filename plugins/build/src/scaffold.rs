@@ -89,9 +89,13 @@ mod tests {
         let project = folder.path().join("door-lock");
         scaffold("door-lock", &project).unwrap();
         let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("sdk/src");
-        let ours = fs::read_dir(sdk).unwrap().map(|entry| entry.unwrap().file_name());
-        for file in ours {
-            assert!(project.join("sdk/src").join(&file).is_file(), "{file:?} is not in FILES");
+        let mut folders = vec![sdk.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                let there = project.join("sdk/src").join(path.strip_prefix(&sdk).unwrap());
+                assert!(there.is_dir() || there.is_file(), "{} is not in FILES", path.display());
+                folders.extend(path.is_dir().then_some(path));
+            }
         }
         for file in ["Cargo.toml", "plugin.toml", "README.md", "src/lib.rs", "cases/report.out"] {
             let text = fs::read_to_string(project.join(file)).unwrap();
