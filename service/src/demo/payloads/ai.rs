@@ -1,5 +1,5 @@
 //! Uses of AI models and tools: our own records, with counts or around an answer as Anthropic sends it. What the models cost
-//! is in [`prices`]; one of them has no price, so that an unknown cost is seen too.
+//! is in [`config`]; one of them has no price, so that an unknown cost is seen too.
 
 use serde_json::{Value, json};
 use system_log_model::Timestamp;
