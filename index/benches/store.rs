@@ -1,5 +1,6 @@
 //! The store alone, without wire, sandbox and guard rules: events per second, bytes per event by part, memory, and how long
-//! answers take. `cargo xtask bench store` runs it; the table goes into `docs/benchmarks.md`.
+//! answers take. `cargo xtask bench store` runs it; the table goes into `docs/benchmarks.md`. With a folder as second argument it
+//! stays, and the next run only asks.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its table and ends when something fails")]
 
@@ -44,9 +45,25 @@ fn main() {
         return;
     }
     let events: usize = args.first().map_or(100_000, |n| n.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = args.get(1).map_or(temporary.path(), Path::new);
     println!("| figure, {events} events, {ORGS} organisations, {DAYS} days | value |\n|---|---|");
-    let store = open(folder.path());
+    let is_loaded = folder.join("log").is_dir();
+    if !is_loaded {
+        fill(folder, events);
+    }
+    let begun = Instant::now();
+    let store = open(folder);
+    println!("| open | {:.3} s |", begun.elapsed().as_secs_f64());
+    questions(&store, events);
+    println!("| resident memory after the questions | {} MiB |", memory("VmRSS:"));
+    let begun = Instant::now();
+    let rows: usize = store.scan(query("org-0", |_| ()), store.snapshot(), None).map(|rows| rows.unwrap().len()).sum();
+    println!("| scan of {rows} rows, newest first | {:.0} rows/s |", rows as f64 / begun.elapsed().as_secs_f64());
+}
+
+fn fill(folder: &Path, events: usize) {
+    let store = open(folder);
     load(&store, events);
     print_bytes(&store.status(), events, "before days are closed");
     let begun = Instant::now();
@@ -59,15 +76,7 @@ fn main() {
     println!("| resident memory after the load | {} MiB (peak {}) |", memory("VmRSS:"), memory("VmHWM:"));
     store.close();
     drop(store);
-    println!("| the folder at rest | {:.1} B/event |", folder_bytes(folder.path()) as f64 / events as f64);
-    let begun = Instant::now();
-    let store = open(folder.path());
-    println!("| open | {:.3} s |", begun.elapsed().as_secs_f64());
-    questions(&store, events);
-    println!("| resident memory after the questions | {} MiB |", memory("VmRSS:"));
-    let begun = Instant::now();
-    let rows: usize = store.scan(query("org-0", |_| ()), store.snapshot(), None).map(|rows| rows.unwrap().len()).sum();
-    println!("| scan of {rows} rows, newest first | {:.0} rows/s |", rows as f64 / begun.elapsed().as_secs_f64());
+    println!("| the folder at rest | {:.1} B/event |", folder_bytes(folder) as f64 / events as f64);
 }
 
 fn open(folder: &Path) -> Store {

@@ -23,7 +23,7 @@ pub(crate) use index::{DayIndex, IndexBuilder, Prepared};
 pub(crate) use query::Conditions;
 pub(crate) use reader::{CachedChunk, OrgReader};
 pub(crate) use rows::{Rows, damaged};
-pub(crate) use sealed::{SealedRows, SealedWriter, place};
+pub(crate) use sealed::{SealedRows, SealedWriter, SpanAt, place};
 pub(crate) use store::DayChunks;
 
 use crate::chunk::ChunkError;

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use system_log_model::clock::Day;
 use system_log_model::column::TableColumn;
-use system_log_model::order::SortKey;
+use system_log_model::order::{KeyRef, SortKey};
 use system_log_model::{Direction as Towards, EventId, OrderBy, Query, Sequence};
 
-use crate::chunk::Column;
 use crate::day::{By, Hit};
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
@@ -100,7 +99,7 @@ impl Walk {
         Self { order, is_backwards: matches!(direction, Direction::Previous) }
     }
 
-    fn compare(self, a: (&SortKey, Sequence), b: (&SortKey, Sequence)) -> Ordering {
+    fn compare(self, a: (KeyRef<'_>, Sequence), b: (KeyRef<'_>, Sequence)) -> Ordering {
         let ordering = self.order.compare(a, b);
         if self.is_backwards { ordering.reverse() } else { ordering }
     }
@@ -124,10 +123,16 @@ struct Best {
 }
 
 impl Best {
+    /// Whether a row with that key can still be among the best.
+    fn is_wanted(&self, key: KeyRef<'_>, sequence: Sequence) -> bool {
+        let is_before = |worst: &(SortKey, Sequence)| {
+            self.walk.compare((key, sequence), (worst.0.by_ref(), worst.1)) == Ordering::Less
+        };
+        self.worst.as_ref().is_none_or(is_before)
+    }
+
     fn push(&mut self, row: Chosen) {
-        let place = (&row.key, row.sequence);
-        let is_useless = |worst: &(SortKey, Sequence)| self.walk.compare(place, (&worst.0, worst.1)) != Ordering::Less;
-        if self.worst.as_ref().is_some_and(is_useless) {
+        if !self.is_wanted(row.key.by_ref(), row.sequence) {
             return;
         }
         self.rows.push(row);
@@ -139,22 +144,8 @@ impl Best {
 
     fn cut(&mut self) {
         let walk = self.walk;
-        self.rows.sort_unstable_by(|a, b| walk.compare((&a.key, a.sequence), (&b.key, b.sequence)));
+        self.rows.sort_unstable_by(|a, b| walk.compare((a.key.by_ref(), a.sequence), (b.key.by_ref(), b.sequence)));
         self.rows.truncate(self.limit);
-    }
-}
-
-/// The column of a chunk that a sorted column is computed from.
-const fn column_of(column: TableColumn) -> Column {
-    match column {
-        TableColumn::OccurredAt => Column::Time,
-        TableColumn::Type => Column::Kind,
-        TableColumn::Category | TableColumn::Severity => Column::Flags,
-        TableColumn::Message => Column::Message,
-        TableColumn::Recipient => Column::Recipient,
-        TableColumn::Subject => Column::Subject,
-        TableColumn::Actor => Column::Actor,
-        TableColumn::Model | TableColumn::TotalTokens | TableColumn::Cost | TableColumn::Latency => Column::Ai,
     }
 }
 
@@ -177,7 +168,7 @@ pub(crate) fn select(
             sequence: stored.id.sequence,
             place: Place::Memory(stored.clone()),
         };
-        if is_behind(walk, cursor, &row) {
+        if is_behind(walk, cursor, row.key.by_ref(), row.sequence) {
             best.push(row);
         }
     }
@@ -185,10 +176,9 @@ pub(crate) fn select(
     Ok(best.rows)
 }
 
-fn is_behind(walk: Walk, cursor: Option<&Cursor>, row: &Chosen) -> bool {
-    cursor.is_none_or(|cursor| {
-        walk.compare((&row.key, row.sequence), (&cursor.key, cursor.sequence)) == Ordering::Greater
-    })
+fn is_behind(walk: Walk, cursor: Option<&Cursor>, key: KeyRef<'_>, sequence: Sequence) -> bool {
+    cursor
+        .is_none_or(|cursor| walk.compare((key, sequence), (cursor.key.by_ref(), cursor.sequence)) == Ordering::Greater)
 }
 
 fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best) -> Result<(), ReadError> {
@@ -233,14 +223,12 @@ fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best)
             continue;
         };
         let mut reader = open.reader();
-        open.each(&mut reader, open.natural(), None, |reader, hit| {
-            let located = reader.locate(hit).map_err(open.failed())?;
-            let (chunk, at) = located.ok_or_else(|| open.missing(hit.sequence))?;
-            let events = chunk.only(column_of(column)).map_err(open.failed())?;
-            let event = events.get(at).ok_or_else(|| open.missing(hit.sequence))?;
-            let row = Chosen { key: column.key(event), sequence: Sequence(hit.sequence), place: Place::Day(day, hit) };
-            if is_behind(walk, cursor, &row) {
-                best.push(row);
+        open.each(&mut reader, open.natural(), None, |chunk, row, hit| {
+            let key = chunk.key(column, row).map_err(open.failed())?;
+            let sequence = Sequence(hit.sequence);
+            // The key is copied only of rows that are kept.
+            if best.is_wanted(key, sequence) && is_behind(walk, cursor, key, sequence) {
+                best.push(Chosen { key: key.to_key(), sequence, place: Place::Day(day, hit) });
             }
             Ok(Go::On)
         })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use system_log_model::clock::Day;
 use system_log_model::{Query, Timestamp};
 
-use crate::day::{Bounds, By, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows};
+use crate::day::{Bounds, By, CachedChunk, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows, SealedRows, SpanAt};
 use crate::days::View;
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
@@ -17,6 +17,8 @@ use crate::verdict::Verdict;
 
 /// Candidates whose texts are looked at in one go: bounds the memory of a question at 2 MB, whatever it finds.
 const CANDIDATES: usize = 65_536;
+/// When the index would name one row in so many or more, it is not asked.
+const WORTH_NAMING: u64 = 4;
 
 /// A question at one moment.
 pub(crate) struct Plan<'q> {
@@ -138,6 +140,15 @@ impl OpenDay<'_, '_> {
         self.plan.verdict.is_needed(self.prepared.search_is_exact)
     }
 
+    /// The rows of a closed day that are looked at one after the other because the index would name most of them: a question
+    /// that asks for nothing but a log, and for texts that no word stands for.
+    fn scanned(&self, by: By) -> Option<&SealedRows> {
+        let Rows::Sealed(sealed) = &self.handle.rows else { return None };
+        let own: u64 = sealed.spans(&self.plan.query.org).iter().map(|span| u64::from(span.rows)).sum();
+        let is_plain = by != By::Sequence && self.plan.query.filter.is_log_alone();
+        (is_plain && self.prepared.count_all().is_ok_and(|named| named * WORTH_NAMING >= own)).then_some(sealed)
+    }
+
     /// The first rows behind a place, at most `limit`.
     pub(crate) fn first(&self, by: By, after: Option<Hit>, limit: usize) -> Result<Vec<Hit>, ReadError> {
         if !self.needs_text() {
@@ -146,7 +157,7 @@ impl OpenDay<'_, '_> {
         }
         let mut found = Vec::new();
         let mut reader = self.reader();
-        self.each(&mut reader, by, after, |_, hit| {
+        self.each(&mut reader, by, after, |_, _, hit| {
             found.push(hit);
             Ok(if found.len() < limit { Go::On } else { Go::Stop })
         })?;
@@ -159,12 +170,19 @@ impl OpenDay<'_, '_> {
         reader: &mut OrgReader<'_>,
         by: By,
         mut after: Option<Hit>,
-        mut visit: impl FnMut(&mut OrgReader<'_>, Hit) -> Result<Go, ReadError>,
+        mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
     ) -> Result<(), ReadError> {
+        if let Some(sealed) = self.scanned(by) {
+            return self.scan(sealed, reader, by, after, visit);
+        }
+        let exact = self.prepared.search_is_exact;
         loop {
             let hits = self.prepared.first(self.bounds.clone(), by, after, CANDIDATES).map_err(self.failed())?;
             for hit in &hits {
-                if self.passes(reader, *hit)? && visit(reader, *hit)? == Go::Stop {
+                let located = reader.locate(*hit).map_err(self.failed())?;
+                let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
+                let passes = self.plan.verdict.passes(chunk, row, exact).map_err(self.failed())?;
+                if passes && visit(chunk, row, *hit)? == Go::Stop {
                     return Ok(());
                 }
             }
@@ -175,27 +193,77 @@ impl OpenDay<'_, '_> {
         }
     }
 
-    fn passes(&self, reader: &mut OrgReader<'_>, hit: Hit) -> Result<bool, ReadError> {
-        if !self.needs_text() {
-            return Ok(true);
+    /// The same without the index, group by group.
+    fn scan(
+        &self,
+        sealed: &SealedRows,
+        reader: &mut OrgReader<'_>,
+        by: By,
+        after: Option<Hit>,
+        mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut spans: Vec<SpanAt> = sealed.spans(&self.plan.query.org).to_vec();
+        if by == By::TimeDown {
+            spans.reverse();
         }
-        let located = reader.locate(hit).map_err(self.failed())?;
-        let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
-        let exact = self.prepared.search_is_exact;
-        self.plan.verdict.passes(chunk, row, exact).map_err(self.failed())
+        for span in spans.iter().filter(|span| self.bounds.meet(span.first, span.last)) {
+            let is_passed = after.is_some_and(|after| match by {
+                By::TimeDown => span.first > after.time,
+                By::TimeUp | By::Sequence => span.last < after.time,
+            });
+            if is_passed {
+                continue;
+            }
+            let chunk = reader.group(sealed, span.group).map_err(self.failed())?;
+            let mut rows = self.rows_of(chunk)?;
+            if by == By::TimeDown {
+                rows.reverse();
+            }
+            for row in rows {
+                let hit = chunk.hit(row).map_err(self.failed())?;
+                let is_behind = after.is_none_or(|after| by.is_behind(hit, after));
+                if is_behind && self.bounds.admits(hit) && visit(chunk, row, hit)? == Go::Stop {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a chunk that the question asks for, times and snapshot aside.
+    fn rows_of(&self, chunk: &mut CachedChunk) -> Result<Vec<usize>, ReadError> {
+        let found = self.plan.verdict.rows_with_needles(chunk).map_err(self.failed())?;
+        if found.as_ref().is_some_and(|found| !found.contains(&true)) {
+            return Ok(Vec::new());
+        }
+        let of_log = chunk.of_log(self.plan.query.filter.log).map_err(self.failed())?;
+        let is_found = |row: &usize| found.as_ref().is_none_or(|found| found[*row]);
+        Ok((0..of_log.len()).filter(|row| of_log[*row]).filter(is_found).collect())
     }
 
     /// How many rows there are.
     pub(crate) fn count(&self) -> Result<u64, ReadError> {
+        let range = self.plan.query.range;
+        let is_whole = range.start <= self.day.start() && self.day.end() <= range.end;
         if !self.needs_text() {
-            let range = self.plan.query.range;
-            let is_whole = range.start <= self.day.start() && self.day.end() <= range.end;
             let count = self.prepared.count(self.bounds.clone(), is_whole);
             return count.map_err(self.failed());
         }
         let mut count = 0;
+        if let Some(sealed) = self.scanned(self.natural()).filter(|_| is_whole)
+            && self.handle.rows.extent().last <= self.bounds.last
+        {
+            let mut reader = self.reader();
+            for span in sealed.spans(&self.plan.query.org) {
+                if self.bounds.meet(span.first, span.last) {
+                    let chunk = reader.group(sealed, span.group).map_err(self.failed())?;
+                    count += self.rows_of(chunk)?.len() as u64;
+                }
+            }
+            return Ok(count);
+        }
         let mut reader = self.reader();
-        self.each(&mut reader, self.natural(), None, |_, _| {
+        self.each(&mut reader, self.natural(), None, |_, _, _| {
             count += 1;
             Ok(Go::On)
         })?;

@@ -61,7 +61,7 @@ pub(crate) fn newest(
     for day in plan.days() {
         let Some(open) = plan.open(day)? else { continue };
         let mut reader = open.reader();
-        open.each(&mut reader, open.natural(), None, |_, hit| {
+        open.each(&mut reader, open.natural(), None, |_, _, hit| {
             newest.push(Chosen::in_day(day, hit));
             Ok(Go::On)
         })?;

@@ -177,7 +177,7 @@ pub(crate) fn brute(all: &[Stored], query: &Query, snapshot: Snapshot) -> Vec<St
     let column = query.order.column;
     rows.sort_by(|a, b| {
         let (ka, kb) = (column.key(&a.event), column.key(&b.event));
-        query.order.compare((&ka, a.id.sequence), (&kb, b.id.sequence))
+        query.order.compare((ka.by_ref(), a.id.sequence), (kb.by_ref(), b.id.sequence))
     });
     rows
 }

@@ -1,7 +1,6 @@
 //! The last word on a row: what the index cannot say exactly is read from the row's own text columns.
 
 use memchr::memmem::Finder;
-use system_log_model::text::fold;
 use system_log_model::{Filter, search::Search};
 
 use crate::chunk::Column;
@@ -50,8 +49,20 @@ impl<'q> Verdict<'q> {
         let Some(search) = self.search.filter(|_| !search_is_exact) else {
             return Ok(true);
         };
-        let name = fold(chunk.text_of(Column::Kind, row)?).into_owned();
-        let message = fold(chunk.text_of(Column::Message, row)?);
-        Ok(search.matches(&name, &message))
+        let name = chunk.folded(Column::Kind, row)?.to_owned();
+        Ok(search.matches(&name, chunk.folded(Column::Message, row)?))
+    }
+
+    /// The rows of a chunk that have every needle; `None` is all of them.
+    pub(crate) fn rows_with_needles(&self, chunk: &mut CachedChunk) -> Result<Option<Vec<bool>>, DayError> {
+        let mut both: Option<Vec<bool>> = None;
+        for (column, needle) in &self.needles {
+            let found = chunk.rows_with(*column, needle)?;
+            both = Some(match both {
+                None => found.to_vec(),
+                Some(before) => before.into_iter().zip(found).map(|(a, b)| a && *b).collect(),
+            });
+        }
+        Ok(both)
     }
 }

@@ -180,6 +180,12 @@ impl Strings {
         self.text.get(begin..end)
     }
 
+    /// Where each of some rows ends in [`Strings::joined`] of them.
+    pub(crate) fn ends(&self, rows: Range<usize>) -> impl Iterator<Item = usize> {
+        let begin = rows.start.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(self.start);
+        self.ends.get(rows).unwrap_or_default().iter().map(move |end| end - begin)
+    }
+
     /// The texts of some rows, without anything between them.
     pub(crate) fn joined(&self, rows: Range<usize>) -> &str {
         let begin = rows.start.checked_sub(1).map_or(Some(self.start), |before| self.ends.get(before).copied());

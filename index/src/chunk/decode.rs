@@ -125,18 +125,21 @@ impl Chunk {
     pub(crate) fn times(&self) -> Result<Vec<(Timestamp, Timestamp)>, ChunkError> {
         let raw = self.raw(Column::Time)?;
         let mut rest = raw.as_slice();
-        let mut read = || {
-            let unit = i64::try_from(take_number(&mut rest)?).ok()?;
-            let mut time = 0_i64;
-            let mut times = Vec::with_capacity(self.rows);
-            for _ in 0..self.rows {
-                time = time.wrapping_add(unzigzag(take_number(&mut rest)?));
-                times.push(Timestamp::from_micros(time.wrapping_mul(unit)));
-            }
-            Some(times)
-        };
+        let mut read = || read_times(&mut rest, self.rows);
         let both = read().zip(read()).ok_or(ChunkError::Column(Column::Time as u8))?;
         Ok(both.0.into_iter().zip(both.1).collect())
+    }
+
+    /// The event time of each row.
+    pub(crate) fn event_times(&self) -> Result<Vec<Timestamp>, ChunkError> {
+        read_times(&mut self.raw(Column::Time)?.as_slice(), self.rows).ok_or(ChunkError::Column(Column::Time as u8))
+    }
+
+    /// Which rows of a span are of a log.
+    pub(crate) fn of_log(&self, span: &Span, log: Log) -> Result<Vec<bool>, ChunkError> {
+        let raw = self.raw(Column::Flags)?;
+        let own = raw.get(span.rows.clone()).ok_or(ChunkError::Column(Column::Flags as u8))?;
+        Ok(own.iter().map(|byte| byte & 3 == log.rank()).collect())
     }
 
     fn flags(&self) -> Result<Vec<Flags>, ChunkError> {
@@ -267,6 +270,17 @@ impl Chunk {
         rows.for_each(|(row, event)| set(event, strings.get(row).unwrap_or_default().to_owned()));
         Ok(())
     }
+}
+
+fn read_times(rest: &mut &[u8], rows: usize) -> Option<Vec<Timestamp>> {
+    let unit = i64::try_from(take_number(rest)?).ok()?;
+    let mut time = 0_i64;
+    let mut times = Vec::with_capacity(rows);
+    for _ in 0..rows {
+        time = time.wrapping_add(unzigzag(take_number(rest)?));
+        times.push(Timestamp::from_micros(time.wrapping_mul(unit)));
+    }
+    Some(times)
 }
 
 /// Spans, where each column is, and where the last one ends.

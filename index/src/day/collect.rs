@@ -40,6 +40,16 @@ pub(crate) enum By {
 }
 
 impl Bounds {
+    /// Whether a span of time, both ends included, can hold rows that count.
+    pub(crate) fn meet(&self, first: i64, last: i64) -> bool {
+        let is_near = last >= self.start && first < self.end;
+        is_near
+            && self.windows.as_ref().is_none_or(|windows| {
+                let at = windows.partition_point(|(_, end)| *end < first);
+                windows.get(at).is_some_and(|(begin, _)| *begin <= last)
+            })
+    }
+
     pub(crate) fn admits(&self, hit: Hit) -> bool {
         let is_within = self.start <= hit.time && hit.time < self.end && hit.sequence <= self.last;
         is_within
@@ -61,6 +71,11 @@ impl By {
             Self::TimeDown => !((time as u128) << 64 | hit.sequence as u128),
             Self::Sequence => (hit.sequence as u128) << 64 | time as u128,
         }
+    }
+
+    /// Whether a row comes behind another one.
+    pub(crate) const fn is_behind(self, hit: Hit, other: Hit) -> bool {
+        self.place(hit) > self.place(other)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the halves of a number are taken apart")]

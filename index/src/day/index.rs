@@ -342,11 +342,16 @@ impl Prepared {
         Ok(self.opened.searcher.search(&*self.query, &first)?)
     }
 
+    /// How many rows there are at any time and position.
+    pub(crate) fn count_all(&self) -> Result<u64, DayError> {
+        Ok(self.opened.searcher.search(&*self.query, &Count)? as u64)
+    }
+
     /// How many rows there are; `is_whole` when every instant of the day counts.
     pub(crate) fn count(&self, bounds: Bounds, is_whole: bool) -> Result<u64, DayError> {
         let searcher = &self.opened.searcher;
         if is_whole && self.opened.extent.last <= bounds.last {
-            return Ok(searcher.search(&*self.query, &Count)? as u64);
+            return self.count_all();
         }
         Ok(searcher.search(&*self.query, &CountWithin(bounds))?)
     }

@@ -4,14 +4,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use memchr::memmem::Finder;
-use system_log_model::text::fold;
-use system_log_model::{Event, OrgId};
+use system_log_model::column::TableColumn;
+use system_log_model::order::{KeyRef, SortKey};
+use system_log_model::{Event, Log, OrgId};
 
 use super::collect::Hit;
 use super::rows::{Rows, damaged};
 use super::sealed::{SealedRows, place};
 use super::{DayChunks, DayError};
-use crate::chunk::{Chunk, ChunkError, Column, Span, Strings};
+use crate::chunk::{Chunk, ChunkError, Column, Span};
+
+mod folded;
+
+use folded::FoldedColumn;
 
 /// About 8 MB with all columns unpacked; rows sorted by time hardly ever look further back.
 const ROWS_AT_HAND: usize = 8_192;
@@ -32,27 +37,18 @@ pub(crate) struct OrgReader<'a> {
 pub(crate) struct CachedChunk {
     chunk: Chunk,
     span: Span,
-    order: Order,
-    /// Folded texts by column, and for each text the folded ends.
+    /// Not read yet in a group whose rows were asked for nothing but their texts.
+    order: Option<Order>,
     texts: Vec<(Column, FoldedColumn)>,
     events: Option<Vec<Event>>,
-    /// Rows filled in only where a sort or a search looks.
-    partial: Option<(Column, Vec<Event>)>,
+    /// The keys of the column that is sorted by, where they are not its folded texts.
+    keys: Option<(TableColumn, Vec<SortKey>)>,
 }
 
 /// What the rows are ordered by.
 enum Order {
     Sequence(Vec<u64>),
     Time(Vec<(i64, u64)>),
-}
-
-/// A text column after folding, with the answers already known about it.
-struct FoldedColumn {
-    strings: Strings,
-    /// The organisation's texts folded at once: folding is per character, so this is the folded texts in a row.
-    all: String,
-    /// Needles that are in no row of the chunk.
-    absent: Vec<Box<str>>,
 }
 
 impl<'a> OrgReader<'a> {
@@ -89,7 +85,7 @@ impl<'a> OrgReader<'a> {
                     return Ok(None);
                 };
                 let sequences = chunk.sequences(&span).map_err(|source| damaged(&chunk, source))?;
-                self.keep(span.first, CachedChunk::new(chunk, span, Order::Sequence(sequences)))
+                self.keep(span.first, CachedChunk::new(chunk, span, Some(Order::Sequence(sequences))))
             }
         };
         Ok(self.at_hand.get(&key).and_then(|chunk| chunk.row(hit)).map(|row| (key, row)))
@@ -100,22 +96,25 @@ impl<'a> OrgReader<'a> {
         let from = spans.partition_point(|span| span.last < hit.time);
         // Rows of one instant may stand on both sides of a border.
         for at in spans[from..].iter().take_while(|span| span.first <= hit.time) {
-            let key = u64::from(at.group);
-            if !self.at_hand.contains_key(&key) {
-                let damaged = |source| DayError::Group { group: at.group, source };
-                let chunk = sealed.chunk(at.group)?;
-                let span = chunk.span(self.org).ok_or_else(|| damaged(ChunkError::Magic))?.clone();
-                let sequences = chunk.sequences(&span).map_err(damaged)?;
-                let times = chunk.times().map_err(damaged)?;
-                let times = times[span.rows.clone()].iter().map(|(occurred, _)| occurred.micros());
-                let order = Order::Time(times.zip(sequences).collect());
-                self.keep(key, CachedChunk::new(chunk, span, order));
-            }
-            if let Some(row) = self.at_hand.get(&key).and_then(|chunk| chunk.row(hit)) {
-                return Ok(Some((key, row)));
+            let chunk = self.group(sealed, at.group)?;
+            chunk.read_order()?;
+            if let Some(row) = chunk.row(hit) {
+                return Ok(Some((u64::from(at.group), row)));
             }
         }
         Ok(None)
+    }
+
+    /// The organisation's rows of a group of a closed day.
+    pub(crate) fn group(&mut self, sealed: &SealedRows, group: u32) -> Result<&mut CachedChunk, DayError> {
+        let key = u64::from(group);
+        let damaged = || DayError::Group { group, source: ChunkError::Magic };
+        if !self.at_hand.contains_key(&key) {
+            let chunk = sealed.chunk(group)?;
+            let span = chunk.span(self.org).ok_or_else(damaged)?.clone();
+            self.keep(key, CachedChunk::new(chunk, span, None));
+        }
+        self.at_hand.get_mut(&key).ok_or_else(damaged)
     }
 
     fn keep(&mut self, key: u64, chunk: CachedChunk) -> u64 {
@@ -134,76 +133,116 @@ impl<'a> OrgReader<'a> {
 }
 
 impl CachedChunk {
-    const fn new(chunk: Chunk, span: Span, order: Order) -> Self {
-        Self { chunk, span, order, texts: Vec::new(), events: None, partial: None }
+    const fn new(chunk: Chunk, span: Span, order: Option<Order>) -> Self {
+        Self { chunk, span, order, texts: Vec::new(), events: None, keys: None }
     }
 
     fn is_at(&self, row: usize, hit: Hit) -> bool {
         match &self.order {
-            Order::Sequence(sequences) => sequences.get(row) == Some(&hit.sequence),
-            Order::Time(places) => places.get(row) == Some(&place(hit)),
+            Some(Order::Sequence(sequences)) => sequences.get(row) == Some(&hit.sequence),
+            Some(Order::Time(places)) => places.get(row) == Some(&place(hit)),
+            None => false,
         }
     }
 
     fn row(&self, hit: Hit) -> Option<usize> {
-        match &self.order {
+        match self.order.as_ref()? {
             Order::Sequence(sequences) => sequences.binary_search(&hit.sequence).ok(),
             Order::Time(places) => places.binary_search(&place(hit)).ok(),
         }
     }
 
+    fn damaged(&self) -> impl Fn(ChunkError) -> DayError + '_ {
+        |source| damaged(&self.chunk, source)
+    }
+
+    fn read_order(&mut self) -> Result<&Order, DayError> {
+        let order = match self.order.take() {
+            Some(order) => order,
+            None => {
+                let sequences = self.chunk.sequences(&self.span).map_err(self.damaged())?;
+                let times = self.chunk.event_times().map_err(self.damaged())?;
+                let times = times[self.span.rows.clone()].iter().map(|time| time.micros());
+                Order::Time(times.zip(sequences).collect())
+            }
+        };
+        Ok(self.order.insert(order))
+    }
+
+    /// Time and sequence of a row of a closed day.
+    pub(crate) fn hit(&mut self, row: usize) -> Result<Hit, DayError> {
+        let found = match self.read_order()? {
+            Order::Time(places) => places.get(row).map(|(time, sequence)| Hit { time: *time, sequence: *sequence }),
+            Order::Sequence(_) => None,
+        };
+        found.ok_or_else(|| self.damaged()(ChunkError::Length))
+    }
+
     /// All rows, whole.
     pub(crate) fn events(&mut self) -> Result<&[Event], DayError> {
         if self.events.is_none() {
-            let events = self.chunk.events(&self.span).map_err(|source| damaged(&self.chunk, source))?;
-            self.events = Some(events);
+            self.events = Some(self.chunk.events(&self.span).map_err(self.damaged())?);
         }
         Ok(self.events.as_deref().unwrap_or_default())
     }
 
-    /// All rows, filled in only where that column belongs.
-    pub(crate) fn only(&mut self, column: Column) -> Result<&[Event], DayError> {
-        if self.partial.as_ref().is_none_or(|(c, _)| *c != column) {
-            let events = self.chunk.only(&self.span, column).map_err(|source| damaged(&self.chunk, source))?;
-            self.partial = Some((column, events));
+    /// Which rows are of a log.
+    pub(crate) fn of_log(&self, log: Log) -> Result<Vec<bool>, DayError> {
+        self.chunk.of_log(&self.span, log).map_err(self.damaged())
+    }
+
+    /// A row's key in a column.
+    pub(crate) fn key(&mut self, column: TableColumn, row: usize) -> Result<KeyRef<'_>, DayError> {
+        if matches!(column, TableColumn::Message | TableColumn::Recipient | TableColumn::Subject) {
+            let folded = self.folded(column_of(column), row)?;
+            return Ok(column.folded_key(folded).unwrap_or(KeyRef::Absent));
         }
-        Ok(self.partial.as_ref().map_or(&[], |(_, events)| events.as_slice()))
+        if self.keys.as_ref().is_none_or(|(known, _)| *known != column) {
+            let events = self.chunk.only(&self.span, column_of(column)).map_err(self.damaged())?;
+            self.keys = Some((column, events.iter().map(|event| column.key(event)).collect()));
+        }
+        let key = self.keys.as_ref().and_then(|(_, keys)| keys.get(row));
+        key.map(SortKey::by_ref).ok_or_else(|| self.damaged()(ChunkError::Length))
     }
 
     /// Whether a row's text of that column contains a folded needle.
     pub(crate) fn contains(&mut self, column: Column, row: usize, needle: &Finder<'_>) -> Result<bool, DayError> {
-        let row = self.span.rows.start + row;
-        let text = self.text(column)?;
-        if text.absent.iter().any(|a| a.as_bytes() == needle.needle()) {
-            return Ok(false);
-        }
-        if needle.find(text.all.as_bytes()).is_none() {
-            let needle = String::from_utf8_lossy(needle.needle());
-            text.absent.push(needle.as_ref().into());
-            return Ok(false);
-        }
-        let own = text.strings.get(row).unwrap_or_default();
-        Ok(needle.find(fold(own).as_bytes()).is_some())
+        Ok(self.rows_with(column, needle)?.get(row) == Some(&true))
     }
 
-    /// A row's text of that column as it is stored.
-    pub(crate) fn text_of(&mut self, column: Column, row: usize) -> Result<&str, DayError> {
-        let row = self.span.rows.start + row;
-        Ok(self.text(column)?.strings.get(row).unwrap_or_default())
+    /// Which rows' texts of that column contain a folded needle.
+    pub(crate) fn rows_with(&mut self, column: Column, needle: &Finder<'_>) -> Result<&[bool], DayError> {
+        Ok(self.text(column)?.rows_with(needle))
+    }
+
+    /// A row's folded text of that column.
+    pub(crate) fn folded(&mut self, column: Column, row: usize) -> Result<&str, DayError> {
+        Ok(self.text(column)?.get(row))
     }
 
     fn text(&mut self, column: Column) -> Result<&mut FoldedColumn, DayError> {
         let at = match self.texts.iter().position(|(c, _)| *c == column) {
             Some(at) => at,
             None => {
-                let strings = self.chunk.strings(column).map_err(|source| damaged(&self.chunk, source))?;
-                let all = fold(strings.joined(self.span.rows.clone())).into_owned();
-                let absent = Vec::new();
-                let folded = FoldedColumn { strings, all, absent };
-                self.texts.push((column, folded));
+                let strings = self.chunk.strings(column).map_err(self.damaged())?;
+                self.texts.push((column, FoldedColumn::of(&strings, self.span.rows.clone())));
                 self.texts.len() - 1
             }
         };
         Ok(&mut self.texts[at].1)
+    }
+}
+
+/// The column of a chunk that a sorted column is computed from.
+const fn column_of(column: TableColumn) -> Column {
+    match column {
+        TableColumn::OccurredAt => Column::Time,
+        TableColumn::Type => Column::Kind,
+        TableColumn::Category | TableColumn::Severity => Column::Flags,
+        TableColumn::Message => Column::Message,
+        TableColumn::Recipient => Column::Recipient,
+        TableColumn::Subject => Column::Subject,
+        TableColumn::Actor => Column::Actor,
+        TableColumn::Model | TableColumn::TotalTokens | TableColumn::Cost | TableColumn::Latency => Column::Ai,
     }
 }

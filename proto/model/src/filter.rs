@@ -121,6 +121,21 @@ impl Filter {
         if wrong.is_empty() { Ok(filter) } else { Err(wrong) }
     }
 
+    /// Whether nothing but the log and the texts of message, recipient and subject is asked for.
+    #[must_use]
+    pub fn is_log_alone(&self) -> bool {
+        self.categories.is_empty()
+            && self.types.is_empty()
+            && self.severities.is_empty()
+            && self.search.is_none()
+            && self.contains.event_name.is_none()
+            && self.actor_ids.is_empty()
+            && !self.bot_only
+            && !self.exclude_pre_auth
+            && self.models.is_empty()
+            && self.success.is_none()
+    }
+
     /// Whether an event passes: the plain meaning of every filter, used where there is no index and to verify one.
     #[must_use]
     pub fn matches(&self, event: &Event) -> bool {

@@ -39,6 +39,41 @@ pub enum SortKey {
     Absent,
 }
 
+/// A key that is looked at where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRef<'k> {
+    /// See [`SortKey::Number`].
+    Number(i64),
+    /// See [`SortKey::Text`].
+    Text(&'k str),
+    /// See [`SortKey::Absent`].
+    Absent,
+}
+
+impl KeyRef<'_> {
+    /// The same key, kept.
+    #[must_use]
+    pub fn to_key(self) -> SortKey {
+        match self {
+            Self::Number(number) => SortKey::Number(number),
+            Self::Text(text) => SortKey::Text(text.into()),
+            Self::Absent => SortKey::Absent,
+        }
+    }
+}
+
+impl SortKey {
+    /// The same key, borrowed.
+    #[must_use]
+    pub fn by_ref(&self) -> KeyRef<'_> {
+        match self {
+            Self::Number(number) => KeyRef::Number(*number),
+            Self::Text(text) => KeyRef::Text(text),
+            Self::Absent => KeyRef::Absent,
+        }
+    }
+}
+
 impl Default for OrderBy {
     fn default() -> Self {
         Self { column: TableColumn::OccurredAt, direction: Direction::Descending }
@@ -93,19 +128,19 @@ impl OrderBy {
 
     /// Which of two places comes first. Absent values are last in both directions.
     #[must_use]
-    pub fn compare(self, a: (&SortKey, Sequence), b: (&SortKey, Sequence)) -> Ordering {
+    pub fn compare(self, a: (KeyRef<'_>, Sequence), b: (KeyRef<'_>, Sequence)) -> Ordering {
         let turn = |ordering: Ordering| match self.direction {
             Direction::Ascending => ordering,
             Direction::Descending => ordering.reverse(),
         };
         let keys = match (a.0, b.0) {
-            (SortKey::Absent, SortKey::Absent) => Ordering::Equal,
-            (SortKey::Absent, _) => Ordering::Greater,
-            (_, SortKey::Absent) => Ordering::Less,
-            (SortKey::Number(a), SortKey::Number(b)) => turn(a.cmp(b)),
-            (SortKey::Text(a), SortKey::Text(b)) => turn(a.cmp(b)),
-            (SortKey::Number(_), SortKey::Text(_)) => Ordering::Less,
-            (SortKey::Text(_), SortKey::Number(_)) => Ordering::Greater,
+            (KeyRef::Absent, KeyRef::Absent) => Ordering::Equal,
+            (KeyRef::Absent, _) => Ordering::Greater,
+            (_, KeyRef::Absent) => Ordering::Less,
+            (KeyRef::Number(a), KeyRef::Number(b)) => turn(a.cmp(&b)),
+            (KeyRef::Text(a), KeyRef::Text(b)) => turn(a.cmp(b)),
+            (KeyRef::Number(_), KeyRef::Text(_)) => Ordering::Less,
+            (KeyRef::Text(_), KeyRef::Number(_)) => Ordering::Greater,
         };
         keys.then_with(|| turn(a.1.cmp(&b.1)))
     }
@@ -134,6 +169,17 @@ impl TableColumn {
             Self::Cost => number(ai.and_then(|a| a.cost_nano_usd)),
             Self::Latency => number(ai.and_then(|a| a.latency_ms)),
         }
+    }
+
+    /// The key of a text that is folded already, where the column has such a key; `None` where it has another.
+    #[must_use]
+    pub fn folded_key(self, folded: &str) -> Option<KeyRef<'_>> {
+        let end = match self {
+            Self::Recipient | Self::Subject => folded.len(),
+            Self::Message => folded.char_indices().nth(SORT_PREFIX_CHARS).map_or(folded.len(), |(at, _)| at),
+            _ => return None,
+        };
+        Some(if folded.is_empty() { KeyRef::Absent } else { KeyRef::Text(&folded[..end]) })
     }
 
     /// The key of a time, for readers that know it without the event.
@@ -168,13 +214,13 @@ mod tests {
 
     #[test]
     fn absent_is_last_in_both_directions_and_ties_follow_the_direction() {
-        let text = |t: &str| SortKey::Text(t.into());
+        let text = KeyRef::Text;
         for direction in [Direction::Ascending, Direction::Descending] {
             let order = OrderBy { column: TableColumn::Subject, direction };
-            assert_eq!(order.compare((&SortKey::Absent, Sequence(1)), (&text("a"), Sequence(2))), Ordering::Greater);
+            assert_eq!(order.compare((KeyRef::Absent, Sequence(1)), (text("a"), Sequence(2))), Ordering::Greater);
         }
         let down = OrderBy { column: TableColumn::Subject, direction: Direction::Descending };
-        assert_eq!(down.compare((&text("a"), Sequence(2)), (&text("a"), Sequence(1))), Ordering::Less);
-        assert_eq!(down.compare((&text("b"), Sequence(1)), (&text("a"), Sequence(2))), Ordering::Less);
+        assert_eq!(down.compare((text("a"), Sequence(2)), (text("a"), Sequence(1))), Ordering::Less);
+        assert_eq!(down.compare((text("b"), Sequence(1)), (text("a"), Sequence(2))), Ordering::Less);
     }
 }
