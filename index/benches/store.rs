@@ -56,7 +56,11 @@ fn main() {
     let store = open(folder);
     println!("| open | {:.3} s |", begun.elapsed().as_secs_f64());
     questions(&store, events);
-    println!("| resident memory after the questions | {} MiB |", memory("VmRSS:"));
+    println!(
+        "| resident memory after the questions | {} MiB, {} of it mapped files |",
+        memory("VmRSS:"),
+        memory("RssFile:")
+    );
     let begun = Instant::now();
     let rows: usize = store.scan(query("org-0", |_| ()), store.snapshot(), None).map(|rows| rows.unwrap().len()).sum();
     println!("| scan of {rows} rows, newest first | {:.0} rows/s |", rows as f64 / begun.elapsed().as_secs_f64());
@@ -73,7 +77,8 @@ fn fill(folder: &Path, events: usize) {
     thread::sleep(Duration::from_millis(2_500));
     println!("| until every day is closed and folded, after the rest | {:.1} s |", took.as_secs_f64());
     print_bytes(&store.status(), events, "closed");
-    println!("| resident memory after the load | {} MiB (peak {}) |", memory("VmRSS:"), memory("VmHWM:"));
+    let (now, peak, mapped) = (memory("VmRSS:"), memory("VmHWM:"), memory("RssFile:"));
+    println!("| resident memory after the load | {now} MiB, {mapped} of it mapped files (peak {peak}) |");
     store.close();
     drop(store);
     println!("| the folder at rest | {:.1} B/event |", folder_bytes(folder) as f64 / events as f64);

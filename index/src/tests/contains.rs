@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use system_log_model::clock::MICROS_PER_DAY;
 use system_log_model::text::fold;
 
 use super::{Rig, event, everything, first_page, lazy, noon};
@@ -33,9 +34,14 @@ proptest! {
     ) {
         let rig = Rig::new(lazy());
         rig.put(texts.iter().map(|text| event("acme", noon(), text)).collect());
-        for is_applied in [false, true] {
-            if is_applied {
-                rig.store.flush().unwrap();
+        for stage in ["in memory", "in a day", "in a closed day"] {
+            match stage {
+                "in a day" => rig.store.flush().unwrap(),
+                "in a closed day" => {
+                    rig.clock.set(noon().plus_micros(4 * MICROS_PER_DAY));
+                    rig.store.settle().unwrap();
+                }
+                _ => {}
             }
             for (text, from, length, is_shouted) in &cuts {
                 let chars: Vec<char> = text.get(&texts).chars().collect();
@@ -51,10 +57,10 @@ proptest! {
                     first_page(&rig.store, &query, 100).rows.into_iter().map(|row| row.event.message).collect();
                 let mut expected: Vec<String> = texts.iter().filter(|text| brute(text, &needle)).cloned().collect();
                 let count = rig.store.count(&query, rig.store.snapshot()).unwrap();
-                prop_assert_eq!(count, expected.len() as u64, "{:?}, applied {}", needle, is_applied);
+                prop_assert_eq!(count, expected.len() as u64, "{:?}, {}", needle, stage);
                 found.sort_unstable();
                 expected.sort_unstable();
-                prop_assert_eq!(found, expected, "{:?}, applied {}", needle, is_applied);
+                prop_assert_eq!(found, expected, "{:?}, applied {}", needle, stage);
             }
         }
     }
