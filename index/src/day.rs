@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use system_log_model::OrgId;
 
-pub(crate) use collect::{Bounds, By, Hit};
+pub(crate) use collect::{Bounds, By, Hit, Windows};
 pub(crate) use grams::GRAM;
 pub(crate) use index::{DayIndex, IndexBuilder, Prepared};
 pub(crate) use query::Conditions;

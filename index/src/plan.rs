@@ -6,7 +6,9 @@ use std::sync::Arc;
 use system_log_model::clock::Day;
 use system_log_model::{Query, Timestamp};
 
-use crate::day::{Bounds, By, CachedChunk, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows, SealedRows, SpanAt};
+use crate::day::{
+    Bounds, By, CachedChunk, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows, SealedRows, SpanAt, Windows,
+};
 use crate::days::View;
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
@@ -79,7 +81,7 @@ impl<'q> Plan<'q> {
             start: self.query.range.start.micros(),
             end: self.query.range.end.micros(),
             last: self.snapshot.min(self.captured.applied),
-            windows: None,
+            windows: Windows::All,
         }
     }
 
@@ -95,10 +97,10 @@ impl<'q> Plan<'q> {
             return Ok(None);
         };
         let windows = handle.rows.windows(&self.query.org, &self.verdict.grams());
-        if windows.as_ref().is_some_and(Vec::is_empty) {
+        if windows.is_empty() {
             return Ok(None);
         }
-        let bounds = Bounds { windows: windows.map(Arc::from), ..self.bounds() };
+        let bounds = Bounds { windows, ..self.bounds() };
         let conditions = Conditions { org: &self.query.org, filter: &self.query.filter };
         let prepared = handle.index.prepare(conditions).map_err(failed)?;
         Ok(Some(OpenDay { plan: self, day, handle, prepared, bounds }))

@@ -27,8 +27,36 @@ pub(crate) struct Bounds {
     pub(crate) end: i64,
     /// Highest sequence.
     pub(crate) last: u64,
-    /// Spans of time in which rows can be, ascending, both ends included; `None` is everywhere.
-    pub(crate) windows: Option<Arc<[(i64, i64)]>>,
+    /// Where rows can be at all.
+    pub(crate) windows: Windows,
+}
+
+/// Spans in which rows can be, ascending, both ends included.
+#[derive(Debug, Clone)]
+pub(crate) enum Windows {
+    /// Everywhere.
+    All,
+    /// Of time, in microseconds.
+    Times(Arc<[(i64, i64)]>),
+    /// Of sequences.
+    Sequences(Arc<[(u64, u64)]>),
+}
+
+/// Whether a window meets a span, both ends included.
+fn meets<T: PartialOrd>(windows: &[(T, T)], first: &T, last: &T) -> bool {
+    let at = windows.partition_point(|(_, end)| end < first);
+    windows.get(at).is_some_and(|(begin, _)| begin <= last)
+}
+
+impl Windows {
+    /// Whether no row can be anywhere.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Times(windows) => windows.is_empty(),
+            Self::Sequences(windows) => windows.is_empty(),
+        }
+    }
 }
 
 /// The order rows are wanted in.
@@ -44,19 +72,20 @@ impl Bounds {
     pub(crate) fn meet(&self, first: i64, last: i64) -> bool {
         let is_near = last >= self.start && first < self.end;
         is_near
-            && self.windows.as_ref().is_none_or(|windows| {
-                let at = windows.partition_point(|(_, end)| *end < first);
-                windows.get(at).is_some_and(|(begin, _)| *begin <= last)
-            })
+            && match &self.windows {
+                Windows::Times(windows) => meets(windows, &first, &last),
+                Windows::All | Windows::Sequences(_) => true,
+            }
     }
 
     pub(crate) fn admits(&self, hit: Hit) -> bool {
         let is_within = self.start <= hit.time && hit.time < self.end && hit.sequence <= self.last;
         is_within
-            && self.windows.as_ref().is_none_or(|windows| {
-                let at = windows.partition_point(|(_, last)| *last < hit.time);
-                windows.get(at).is_some_and(|(first, _)| *first <= hit.time)
-            })
+            && match &self.windows {
+                Windows::All => true,
+                Windows::Times(windows) => meets(windows, &hit.time, &hit.time),
+                Windows::Sequences(windows) => meets(windows, &hit.sequence, &hit.sequence),
+            }
     }
 }
 

@@ -4,10 +4,15 @@
 //! of eight bytes and more. The spike behind the design measured trigram
 //! postings at about five times the bytes and ten times the time; it was not repeated on this store.
 
+use system_log_model::Event;
 use system_log_model::text::fold;
+
+use crate::chunk::{Chunk, ChunkError, Column};
 
 /// Bytes of a gram. Needles that are shorter cannot be looked up.
 pub(crate) const GRAM: usize = 5;
+/// Columns that have a filter, in the order of the sealed format.
+pub(crate) const FILTERED: [Column; 3] = [Column::Message, Column::Recipient, Column::Subject];
 /// Bits a filter has before it is folded down to what its grams need.
 const WIDEST: usize = 1 << 17;
 /// A filter narrower than a word is not worth folding.
@@ -64,6 +69,40 @@ impl Grams {
 
     fn ones(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+}
+
+/// The filters of some rows, in the order of [`FILTERED`].
+pub(crate) type Filters = [Box<[u8]>; FILTERED.len()];
+
+/// Where a column's filter is among them.
+pub(crate) fn place_of(column: Column) -> Option<usize> {
+    FILTERED.iter().position(|filtered| *filtered == column)
+}
+
+/// A text of an event that has a filter.
+pub(crate) fn text_of(event: &Event, column: Column) -> &str {
+    match column {
+        Column::Recipient => &event.recipient,
+        Column::Subject => &event.subject,
+        _ => &event.message,
+    }
+}
+
+impl Grams {
+    /// The filters of some events.
+    pub(crate) fn of_events<'e>(&mut self, events: impl Iterator<Item = &'e Event> + Clone) -> Filters {
+        FILTERED.map(|column| self.filter(events.clone().map(|event| text_of(event, column))).into())
+    }
+
+    /// The filters of a chunk's rows.
+    pub(crate) fn of_chunk(&mut self, chunk: &Chunk) -> Result<Filters, ChunkError> {
+        let mut filters = Filters::default();
+        for (filter, column) in filters.iter_mut().zip(FILTERED) {
+            let strings = chunk.strings(column)?;
+            *filter = self.filter((0..chunk.rows).map(|row| strings.get(row).unwrap_or_default())).into();
+        }
+        Ok(filters)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use system_log_model::{Event, OrgId};
 
-use super::collect::Hit;
+use super::collect::{Hit, Windows};
 use super::sealed::{SealedRows, place};
 use super::{DayChunks, DayError, Extent};
 use crate::chunk::{Chunk, Column};
@@ -50,11 +50,12 @@ impl Rows {
         }
     }
 
-    /// The spans of event time in which rows can be that contain every needle; `None` when nothing is known about that.
-    pub(crate) fn windows(&self, org: &OrgId, needles: &[(Column, &[u8])]) -> Option<Vec<(i64, i64)>> {
+    /// Where rows can be that contain every needle.
+    pub(crate) fn windows(&self, org: &OrgId, needles: &[(Column, &[u8])]) -> Windows {
         match self {
-            Self::Sealed(sealed) if !needles.is_empty() => Some(sealed.windows(org, needles)),
-            Self::Live(_) | Self::Sealed(_) => None,
+            _ if needles.is_empty() => Windows::All,
+            Self::Sealed(sealed) => Windows::Times(sealed.windows(org, needles).into()),
+            Self::Live(chunks) => Windows::Sequences(chunks.windows(org, needles).into()),
         }
     }
 

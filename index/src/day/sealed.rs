@@ -13,7 +13,8 @@ use system_log_model::{Event, OrgId};
 use tantivy::directory::OwnedBytes;
 
 use super::collect::Hit;
-use super::{DayError, Extent, grams};
+use super::grams::{self, FILTERED};
+use super::{DayError, Extent};
 use crate::chunk::{Chunk, Column, take_number};
 use crate::engine::EngineError;
 use crate::files;
@@ -28,8 +29,6 @@ pub(crate) const FILE: &str = "rows";
 const MAGIC: [u8; 8] = *b"SLSEALD\x01";
 /// `footer length 4 | footer checksum 4 | filters' checksum 4 | magic 8`.
 const TRAILER: usize = 20;
-/// Columns that have a filter, in the order of the format.
-const FILTERED: [Column; 3] = [Column::Message, Column::Recipient, Column::Subject];
 
 /// Where a group and its filters are.
 #[derive(Debug, Clone)]
@@ -99,8 +98,8 @@ impl SealedRows {
         let may_hold = |span: &&SpanAt| {
             let group = &self.groups[span.group as usize];
             needles.iter().all(|(column, needle)| {
-                let filter = FILTERED.iter().position(|filtered| filtered == column);
-                filter.is_none_or(|at| grams::may_contain(&self.bytes[group.filters[at].clone()], needle))
+                grams::place_of(*column)
+                    .is_none_or(|at| grams::may_contain(&self.bytes[group.filters[at].clone()], needle))
             })
         };
         let mut windows: Vec<(i64, i64)> = Vec::new();

@@ -1,13 +1,15 @@
 //! A day's chunks in a key-value engine: `organisation 0 first-sequence`, and under a key of its own what the day holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use system_log_model::{Event, OrgId};
 
+use super::grams::{self, Filters, Grams};
 use super::rows::damaged;
 use super::{DayError, Extent};
-use crate::chunk::{Chunk, ChunkError, Shape, pack};
+use crate::chunk::{Chunk, ChunkError, Column, Shape, pack};
 use crate::engine::{Engine, Write};
 use crate::entry::Stored;
 use crate::failpoint::{self, Failpoint};
@@ -21,6 +23,15 @@ const WORTH_FILLING: usize = Shape::LIVE.bytes * 3 / 4;
 pub(crate) struct DayChunks {
     engine: Box<dyn Engine>,
     extent: Mutex<Extent>,
+    /// By key: what the texts of each chunk cannot contain. Only in memory, and made when the day is opened.
+    filters: RwLock<BTreeMap<Vec<u8>, Filtered>>,
+    grams: Mutex<Grams>,
+}
+
+/// What a chunk's texts cannot contain, and its last sequence.
+struct Filtered {
+    last: u64,
+    filters: Filters,
 }
 
 fn key(org: &OrgId, first: u64) -> Vec<u8> {
@@ -50,7 +61,13 @@ impl DayChunks {
         // Some damage the engine passes over in silence, as if what it hit had never been written.
         let (noted, mut found) = (chunks.extent().rows, 0);
         for chunk in chunks.all() {
-            found += chunk?.rows as u64;
+            let chunk = chunk?;
+            found += chunk.rows as u64;
+            let filters = chunks.grams.lock().of_chunk(&chunk).map_err(|source| damaged(&chunk, source))?;
+            if let [span] = chunk.spans.as_slice() {
+                let filtered = Filtered { last: span.last, filters };
+                chunks.filters.write().insert(key(&span.org, span.first), filtered);
+            }
         }
         if found == noted { Ok(chunks) } else { Err(DayError::Incomplete { noted, found }) }
     }
@@ -65,7 +82,8 @@ impl DayChunks {
                 Extent { last: u64::from_be_bytes(*last), rows: u64::from_be_bytes(*rows) }
             }
         };
-        Ok(Self { engine, extent: Mutex::new(extent) })
+        let (filters, grams) = (RwLock::default(), Mutex::new(Grams::new()));
+        Ok(Self { engine, extent: Mutex::new(extent), filters, grams })
     }
 
     pub(crate) fn extent(&self) -> Extent {
@@ -93,6 +111,7 @@ impl DayChunks {
     /// Adds ascending events of each organisation and syncs. What is there already is stepped over.
     pub(crate) fn append(&self, events: &[(OrgId, Vec<Arc<Stored>>)]) -> Result<(), DayError> {
         let mut writes: Vec<Write> = Vec::new();
+        let mut filtered: Vec<(Vec<u8>, Filtered)> = Vec::new();
         let mut extent = self.extent();
         for (org, events) in events {
             let last_chunk = self.chunk_at(org, u64::MAX)?;
@@ -111,9 +130,13 @@ impl DayChunks {
                 sequences.into_iter().zip(&before).chain(fresh.iter().map(|s| (s.id.sequence.0, &s.event))).collect();
             let mut rest = rows.as_slice();
             for (count, bytes) in pack(&rows, Shape::LIVE).map_err(DayError::Pack)? {
-                let first = rest.first().map_or(0, |(sequence, _)| *sequence);
+                let (own, behind) = rest.split_at(count);
+                let first = own.first().map_or(0, |(sequence, _)| *sequence);
+                let last = own.last().map_or(0, |(sequence, _)| *sequence);
+                let filters = self.grams.lock().of_events(own.iter().map(|(_, event)| *event));
+                filtered.push((key(org, first), Filtered { last, filters }));
                 writes.push((key(org, first), Some(bytes)));
-                rest = &rest[count..];
+                rest = behind;
             }
         }
         if writes.is_empty() {
@@ -125,8 +148,26 @@ impl DayChunks {
         self.engine.write(writes)?;
         failpoint::hit(Failpoint::ChunkRewrite);
         self.engine.sync()?;
+        // Readers ask for rows of this round only once it is over.
+        self.filters.write().extend(filtered);
         *self.extent.lock() = extent;
         Ok(())
+    }
+
+    /// The spans of sequences in which rows of an organisation can be that contain every needle, ascending.
+    pub(crate) fn windows(&self, org: &OrgId, needles: &[(Column, &[u8])]) -> Vec<(u64, u64)> {
+        let prefix = prefix(org);
+        let mut windows = Vec::new();
+        for (key, chunk) in self.filters.read().range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix))
+        {
+            let may_hold = |(column, needle): &(Column, &[u8])| {
+                grams::place_of(*column).is_none_or(|at| grams::may_contain(&chunk.filters[at], needle))
+            };
+            if let Some((_, first)) = read_key(key).filter(|_| needles.iter().all(may_hold)) {
+                windows.push((first, chunk.last));
+            }
+        }
+        windows
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use system_log_model::{Event, OrgId};
 
-use super::{FILE, FILTERED, MAGIC, SpanAt};
-use crate::chunk::{Column, Row, Shape, pack, put_number};
+use super::{FILE, MAGIC, SpanAt};
+use crate::chunk::{Row, Shape, pack, put_number};
 use crate::day::grams::Grams;
 use crate::day::{DayError, Extent};
 use crate::engine::EngineError;
@@ -68,8 +68,7 @@ impl SealedWriter {
 
     /// Filters and whereabouts of a group's rows.
     fn note(&mut self, rows: &[Row<'_>]) {
-        for column in FILTERED {
-            let filter = self.grams.filter(rows.iter().map(|(_, event)| text_of(event, column)));
+        for filter in self.grams.of_events(rows.iter().map(|(_, event)| *event)) {
             self.filter_lengths.push(filter.len() as u64);
             self.filters.extend_from_slice(&filter);
         }
@@ -133,12 +132,4 @@ impl SealedWriter {
 
 fn failed(error: io::Error) -> DayError {
     EngineError::io(Path::new(FILE))(error).into()
-}
-
-fn text_of(event: &Event, column: Column) -> &str {
-    match column {
-        Column::Recipient => &event.recipient,
-        Column::Subject => &event.subject,
-        _ => &event.message,
-    }
 }
