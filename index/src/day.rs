@@ -15,6 +15,7 @@ mod store;
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use system_log_model::OrgId;
 
 pub(crate) use collect::{Bounds, By, Hit, Windows};
@@ -105,19 +106,42 @@ pub(crate) struct Extent {
 /// An open day.
 pub(crate) struct DayHandle {
     pub(crate) rows: Rows,
-    pub(crate) index: DayIndex,
+    /// `None` while that of a closed day has to be made again: its rows are then looked at one after the other.
+    index: RwLock<Option<Arc<DayIndex>>>,
     /// Whether the index had to be made from the store.
     pub(crate) was_rebuilt: bool,
 }
 
 impl DayHandle {
+    fn new(rows: Rows, index: Option<DayIndex>, was_rebuilt: bool) -> Self {
+        Self { rows, index: RwLock::new(index.map(Arc::new)), was_rebuilt }
+    }
+
+    /// The index, if it is whole.
+    pub(crate) fn index(&self) -> Option<Arc<DayIndex>> {
+        self.index.read().clone()
+    }
+
+    /// Gives the memory of an index writer back.
+    pub(crate) fn close_writer(&self) {
+        if let Some(index) = self.index() {
+            index.close_writer();
+        }
+    }
+
+    /// As if the index were not whole.
+    #[cfg(test)]
+    pub(crate) fn forget_index(&self) {
+        *self.index.write() = None;
+    }
+
     /// Brings store and index together. An index that is missing, unreadable or not in step is made from the store (S3).
     pub(crate) fn open(engine: Box<dyn Engine>, index: &Path, writer_memory: usize) -> Result<Self, DayError> {
         let rows = Rows::Live(DayChunks::new(engine)?);
         let extent = rows.extent();
         if let Ok(index) = DayIndex::open(index, writer_memory) {
             if index.extent() == extent {
-                return Ok(Self { rows, index, was_rebuilt: false });
+                return Ok(Self::new(rows, Some(index), false));
             }
             // The index follows the store, so it is never ahead of it by itself.
             if index.extent().last > extent.last {
@@ -128,7 +152,7 @@ impl DayHandle {
                 index.add_from(&rows)?;
                 if index.extent() == extent {
                     index.close_writer();
-                    return Ok(Self { rows, index, was_rebuilt: false });
+                    return Ok(Self::new(rows, Some(index), false));
                 }
             }
         }
@@ -137,36 +161,46 @@ impl DayHandle {
             fresh.add_from(&rows)?;
             fresh.close_writer();
         }
-        Ok(Self { rows, index: fresh, was_rebuilt: extent.rows > 0 })
+        Ok(Self::new(rows, Some(fresh), extent.rows > 0))
     }
 
-    /// Opens a closed day. Its index is made again when it is not whole (S3).
-    pub(crate) fn open_sealed(directory: &Path, writer_memory: usize) -> Result<Self, DayError> {
+    /// Opens a closed day. Without a whole index it is open all the same; see [`Self::rebuild_index`].
+    pub(crate) fn open_sealed(directory: &Path) -> Result<Self, DayError> {
         let rows = Rows::Sealed(SealedRows::open(directory)?);
-        let index = directory.join(INDEX);
-        if let Ok(index) = DayIndex::open_sealed(&index, rows.extent()) {
-            return Ok(Self { rows, index, was_rebuilt: false });
-        }
-        let mut builder = IndexBuilder::create(&index, writer_memory)?;
-        for chunk in rows.all() {
-            builder.add_chunk(&chunk?)?;
-        }
-        builder.finish()?;
-        let index = DayIndex::open_sealed(&index, rows.extent())?;
-        Ok(Self { rows, index, was_rebuilt: true })
+        let index = DayIndex::open_sealed(&directory.join(INDEX), rows.extent()).ok();
+        Ok(Self::new(rows, index, false))
+    }
+
+    /// Makes the index of a closed day from its rows, unless it is whole by now (S3). Questions go on meanwhile. Only one
+    /// thread may do this.
+    pub(crate) fn rebuild_index(&self, directory: &Path, writer_memory: usize) -> Result<(), DayError> {
+        let path = directory.join(INDEX);
+        let index = match DayIndex::open_sealed(&path, self.rows.extent()) {
+            Ok(index) => index,
+            Err(_) => {
+                let mut builder = IndexBuilder::create(&path, writer_memory)?;
+                for chunk in self.rows.all() {
+                    builder.add_chunk(&chunk?)?;
+                }
+                builder.finish()?;
+                DayIndex::open_sealed(&path, self.rows.extent())?
+            }
+        };
+        *self.index.write() = Some(Arc::new(index));
+        Ok(())
     }
 
     /// Takes ascending events over, store first. What it has already is stepped over, so that a replay changes nothing.
     pub(crate) fn apply(&self, events: &[(OrgId, Vec<Arc<Stored>>)]) -> Result<(), DayError> {
-        let Rows::Live(chunks) = &self.rows else {
+        let (Rows::Live(chunks), Some(index)) = (&self.rows, self.index()) else {
             return Err(DayError::Sealed);
         };
         chunks.append(events)?;
         let extent = chunks.extent();
-        let before = self.index.extent().last;
+        let before = index.extent().last;
         let all = events.iter().flat_map(|(_, events)| events);
         let fresh = all.filter(|stored| stored.id.sequence.0 > before);
-        self.index.add(fresh.map(|stored| (stored.id.sequence.0, &stored.event)), extent)
+        index.add(fresh.map(|stored| (stored.id.sequence.0, &stored.event)), extent)
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Days {
     incidents: Mutex<Incidents>,
     /// Days in which something could not be read: they are written anew from what is whole.
     suspects: Mutex<BTreeSet<Day>>,
+    /// Closed days whose index has to be made again.
+    unindexed: Mutex<BTreeSet<Day>>,
     /// Held by the applier for a round, so that nobody closes a day under its hands.
     pub(crate) applying: Mutex<()>,
 }
@@ -116,6 +118,7 @@ impl Days {
             writing: Mutex::default(),
             incidents: Mutex::default(),
             suspects: Mutex::default(),
+            unindexed: Mutex::default(),
             applying: Mutex::default(),
             root,
         };
@@ -298,7 +301,7 @@ impl Days {
     pub(crate) fn replace(&self, day: Day, generation: u32, taken: usize) -> Result<Option<Weak<DayHandle>>, DayError> {
         let path = self.path(day);
         directory::finish(&path, generation).map_err(EngineError::io(&path))?;
-        let handle = DayHandle::open_sealed(&directory::sealed(&path, generation), self.limits.writer_memory)?;
+        let handle = DayHandle::open_sealed(&directory::sealed(&path, generation))?;
         self.writing.lock().retain(|other| *other != day);
         let Some(slot) = self.slot(day) else {
             return Ok(None);
@@ -306,7 +309,7 @@ impl Days {
         let mut state = slot.state.lock();
         let before = state.open.replace(Arc::new(handle));
         if let Some(handle) = &before {
-            handle.index.close_writer();
+            handle.close_writer();
         }
         state.base = Base::Sealed(generation);
         state.lingering = Weak::new();
@@ -350,6 +353,9 @@ impl Days {
             tracing::warn!(%day, "the day's index was made again from its store");
             self.incidents.lock().rebuilt.push(day);
         }
+        if handle.index().is_none() {
+            self.unindexed.lock().insert(day);
+        }
         state.open = Some(handle.clone());
         drop(state);
         self.close_some(day);
@@ -379,13 +385,13 @@ impl Days {
         state: &mut MutexGuard<'_, State>,
     ) -> Result<DayHandle, DayError> {
         let directory = directory::sealed(&self.path(day), generation);
-        match DayHandle::open_sealed(&directory, self.limits.writer_memory) {
-            // A footer that is gone, or a group that the index cannot be made from again: without it there is an answer.
-            Err(DayError::Sealed | DayError::Group { .. } | DayError::Chunk { .. }) => {
+        match DayHandle::open_sealed(&directory) {
+            // A footer that is gone.
+            Err(DayError::Sealed) => {
                 tracing::error!(%day, "a closed day is damaged and is made again from what is whole of it");
                 let generation = self.remake_sealed(day, generation, applied)?;
                 state.base = Base::Sealed(generation);
-                DayHandle::open_sealed(&directory::sealed(&self.path(day), generation), self.limits.writer_memory)
+                DayHandle::open_sealed(&directory::sealed(&self.path(day), generation))
             }
             opened => opened,
         }

@@ -102,7 +102,7 @@ impl<'q> Plan<'q> {
         }
         let bounds = Bounds { windows, ..self.bounds() };
         let conditions = Conditions { org: &self.query.org, filter: &self.query.filter };
-        let prepared = handle.index.prepare(conditions).map_err(failed)?;
+        let prepared = handle.index().map(|index| index.prepare(conditions)).transpose().map_err(failed)?;
         Ok(Some(OpenDay { plan: self, day, handle, prepared, bounds }))
     }
 }
@@ -120,7 +120,8 @@ pub(crate) struct OpenDay<'p, 'q> {
     plan: &'p Plan<'q>,
     day: Day,
     handle: Arc<DayHandle>,
-    prepared: Prepared,
+    /// `None` while the day has no index.
+    prepared: Option<Prepared>,
     bounds: Bounds,
 }
 
@@ -139,22 +140,23 @@ impl OpenDay<'_, '_> {
     }
 
     fn needs_text(&self) -> bool {
-        self.plan.verdict.is_needed(self.prepared.search_is_exact)
+        self.prepared.as_ref().is_none_or(|prepared| self.plan.verdict.is_needed(prepared.search_is_exact))
     }
 
     /// The rows of a closed day that are looked at one after the other because the index would name most of them: a question
-    /// that asks for nothing but a log, and for texts that no word stands for.
+    /// that asks for nothing but a log, and for texts that no word stands for. Without an index that is any question.
     fn scanned(&self, by: By) -> Option<&SealedRows> {
         let Rows::Sealed(sealed) = &self.handle.rows else { return None };
         let own: u64 = sealed.spans(&self.plan.query.org).iter().map(|span| u64::from(span.rows)).sum();
+        let Some(prepared) = &self.prepared else { return Some(sealed) };
         let is_plain = by != By::Sequence && self.plan.query.filter.is_log_alone();
-        (is_plain && self.prepared.count_all().is_ok_and(|named| named * WORTH_NAMING >= own)).then_some(sealed)
+        (is_plain && prepared.count_all().is_ok_and(|named| named * WORTH_NAMING >= own)).then_some(sealed)
     }
 
     /// The first rows behind a place, at most `limit`.
     pub(crate) fn first(&self, by: By, after: Option<Hit>, limit: usize) -> Result<Vec<Hit>, ReadError> {
-        if !self.needs_text() {
-            let hits = self.prepared.first(self.bounds.clone(), by, after, limit);
+        if let Some(prepared) = self.prepared.as_ref().filter(|_| !self.needs_text()) {
+            let hits = prepared.first(self.bounds.clone(), by, after, limit);
             return hits.map_err(self.failed());
         }
         let mut found = Vec::new();
@@ -175,11 +177,15 @@ impl OpenDay<'_, '_> {
         mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
     ) -> Result<(), ReadError> {
         if let Some(sealed) = self.scanned(by) {
+            if by == By::Sequence {
+                return self.scan_by_sequence(sealed, reader, after, visit);
+            }
             return self.scan(sealed, reader, by, after, visit);
         }
-        let exact = self.prepared.search_is_exact;
+        let Some(prepared) = &self.prepared else { return Ok(()) };
+        let exact = prepared.search_is_exact;
         loop {
-            let hits = self.prepared.first(self.bounds.clone(), by, after, CANDIDATES).map_err(self.failed())?;
+            let hits = prepared.first(self.bounds.clone(), by, after, CANDIDATES).map_err(self.failed())?;
             for hit in &hits {
                 let located = reader.locate(*hit).map_err(self.failed())?;
                 let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
@@ -195,7 +201,7 @@ impl OpenDay<'_, '_> {
         }
     }
 
-    /// The same without the index, group by group.
+    /// The same without the index, group by group, in one of the orders of time.
     fn scan(
         &self,
         sealed: &SealedRows,
@@ -232,8 +238,37 @@ impl OpenDay<'_, '_> {
         Ok(())
     }
 
+    /// The same in an order that is not the file's: places first, then rows.
+    fn scan_by_sequence(
+        &self,
+        sealed: &SealedRows,
+        reader: &mut OrgReader<'_>,
+        after: Option<Hit>,
+        mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut hits = Vec::new();
+        self.scan(sealed, reader, By::TimeUp, None, |_, _, hit| {
+            hits.push(hit);
+            Ok(Go::On)
+        })?;
+        hits.retain(|hit| after.is_none_or(|after| By::Sequence.is_behind(*hit, after)));
+        hits.sort_unstable_by_key(|hit| hit.sequence);
+        for hit in hits {
+            let located = reader.locate(hit).map_err(self.failed())?;
+            let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
+            if visit(chunk, row, hit)? == Go::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a chunk that the question asks for, times and snapshot aside.
     fn rows_of(&self, chunk: &mut CachedChunk) -> Result<Vec<usize>, ReadError> {
+        if self.prepared.is_none() {
+            let events = chunk.events().map_err(self.failed())?.iter().enumerate();
+            return Ok(events.filter(|(_, event)| self.plan.query.filter.matches(event)).map(|(row, _)| row).collect());
+        }
         let found = self.plan.verdict.rows_with_needles(chunk).map_err(self.failed())?;
         if found.as_ref().is_some_and(|found| !found.contains(&true)) {
             return Ok(Vec::new());
@@ -247,8 +282,8 @@ impl OpenDay<'_, '_> {
     pub(crate) fn count(&self) -> Result<u64, ReadError> {
         let range = self.plan.query.range;
         let is_whole = range.start <= self.day.start() && self.day.end() <= range.end;
-        if !self.needs_text() {
-            let count = self.prepared.count(self.bounds.clone(), is_whole);
+        if let Some(prepared) = self.prepared.as_ref().filter(|_| !self.needs_text()) {
+            let count = prepared.count(self.bounds.clone(), is_whole);
             return count.map_err(self.failed());
         }
         let mut count = 0;

@@ -52,6 +52,7 @@ pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
             }
             #[cfg(test)]
             Ok(Command::Repair(reply)) => {
+                sealer.rebuild_indexes();
                 sealer.repair_suspects();
                 let _gone = reply.send(());
             }
@@ -73,6 +74,7 @@ impl Sealer<'_> {
     /// Does what is due, until there is nothing or somebody wants something.
     fn work(&mut self, commands: &Receiver<Command>) {
         self.tidy();
+        self.rebuild_indexes();
         self.repair_suspects();
         while commands.is_empty() {
             let Some(day) = self.due() else { break };
@@ -96,9 +98,19 @@ impl Sealer<'_> {
         days.into_iter().for_each(|day| self.note(day, |sealer| sealer.repair(day)));
     }
 
-    /// Opens every closed day once, newest first: that checks its index and makes it again if need be, before a question has
-    /// to wait for it.
-    fn look_at_all(&self, commands: &Receiver<Command>) {
+    /// Makes the indexes again that were found not to be whole. One that cannot be made is of a day that is damaged.
+    fn rebuild_indexes(&mut self) {
+        while let Some(day) = self.shared.days.next_unindexed() {
+            if self.shared.is_closed.load(Ordering::Acquire) {
+                return;
+            }
+            let applied = self.shared.memory.applied();
+            self.note(day, |sealer| sealer.shared.days.rebuild_index(day, applied));
+        }
+    }
+
+    /// Opens every closed day once, newest first: that checks its index, and makes it again if need be.
+    fn look_at_all(&mut self, commands: &Receiver<Command>) {
         for glance in self.shared.days.glances().iter().rev() {
             if !commands.is_empty() || self.shared.is_closed.load(Ordering::Acquire) {
                 return;
@@ -108,6 +120,7 @@ impl Sealer<'_> {
             {
                 tracing::error!(day = %glance.day, error = chain(&error), "a closed day cannot be opened");
             }
+            self.rebuild_indexes();
         }
     }
 

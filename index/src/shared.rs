@@ -206,6 +206,7 @@ impl Shared {
             pending_records: self.load.records.load(Ordering::Relaxed) as u64,
             pending_bytes: self.load.bytes.load(Ordering::Relaxed) as u64,
             days: self.days.all().len() as u64,
+            unindexed_days: self.days.unindexed().iter().map(ToString::to_string).collect(),
             rebuilt_days: incidents.rebuilt.iter().map(ToString::to_string).collect(),
             quarantined: incidents.quarantined,
             losses: incidents.losses,

@@ -41,6 +41,7 @@ pub struct Metrics {
     last_sequence: Gauge,
     applied_sequence: Gauge,
     pending_events: Gauge,
+    unindexed_days: Gauge,
     poisoned: Gauge,
     disk: Family<PartLabels, Gauge>,
 }
@@ -62,6 +63,8 @@ impl Default for Metrics {
         let answers = Family::default();
         let (last_sequence, applied_sequence) = (Gauge::default(), Gauge::default());
         let (pending_events, poisoned) = (Gauge::default(), Gauge::default());
+        let unindexed_days = Gauge::default();
+        registry.register("unindexed_days", "Closed days whose index is being made again", unindexed_days.clone());
         registry.register("ingest_records", "Records by source, outcome and reason", records.clone());
         registry.register("rpc_answers", "Answers by method and gRPC code", answers.clone());
         registry.register("log_sequence", "Last sequence of the commit log", last_sequence.clone());
@@ -70,7 +73,17 @@ impl Default for Metrics {
         registry.register("log_poisoned", "1 when the log cannot be written", poisoned.clone());
         let disk = Family::default();
         registry.register("disk_bytes", "Bytes on disk: log, store, index, meta", disk.clone());
-        Self { registry, records, answers, last_sequence, applied_sequence, pending_events, poisoned, disk }
+        Self {
+            registry,
+            records,
+            answers,
+            last_sequence,
+            applied_sequence,
+            pending_events,
+            unindexed_days,
+            poisoned,
+            disk,
+        }
     }
 }
 
@@ -103,6 +116,7 @@ impl Metrics {
         self.last_sequence.set(signed(store.last_sequence));
         self.applied_sequence.set(signed(store.applied_sequence));
         self.pending_events.set(signed(store.pending_events));
+        self.unindexed_days.set(signed(store.unindexed_days.len() as u64));
         self.poisoned.set(i64::from(store.poisoned));
         let parts = [
             ("log", store.log_bytes),

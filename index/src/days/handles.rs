@@ -53,7 +53,7 @@ impl Days {
     fn close_writer(&self, day: Day) {
         let handle = self.slot(day).and_then(|slot| slot.state.lock().open.clone());
         if let Some(handle) = handle {
-            handle.index.close_writer();
+            handle.close_writer();
         }
     }
 

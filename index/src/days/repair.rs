@@ -7,7 +7,7 @@ use std::path::Path;
 use system_log_model::clock::Day;
 use system_log_model::{EventId, Sequence};
 
-use super::{Days, by_org, directory};
+use super::{Base, Days, by_org, directory};
 use crate::chunk::Chunk;
 use crate::day::{DayError, DayHandle, sealed};
 use crate::engine::{EngineError, SledEngine};
@@ -30,7 +30,7 @@ impl Days {
         let engine = SledEngine::open(&path.join("store"), self.limits.day_cache)?;
         let handle = DayHandle::open(Box::new(engine), &path.join("index"), self.limits.writer_memory)?;
         handle.apply(&by_org(events))?;
-        handle.index.close_writer();
+        handle.close_writer();
         let rows = handle.rows.extent().rows;
         self.lost(format!(
             "day {day}: its store could not be opened; {rows} events are back, {salvaged} of them read from its files; \
@@ -66,6 +66,36 @@ impl Days {
             "day {day}: its file is damaged; {rows} events are whole; the file is in quarantine/{aside}"
         ));
         Ok(next)
+    }
+
+    /// A closed day whose index has to be made again, the newest first; it stays one of [`Self::unindexed`] until it is.
+    pub(crate) fn next_unindexed(&self) -> Option<Day> {
+        self.unindexed.lock().last().copied()
+    }
+
+    /// The closed days that have no index at the moment, ascending.
+    pub(crate) fn unindexed(&self) -> Vec<Day> {
+        self.unindexed.lock().iter().copied().collect()
+    }
+
+    /// Makes the index of a closed day again. Only the sealer may do this.
+    pub(crate) fn rebuild_index(&self, day: Day, applied: u64) -> Result<(), DayError> {
+        let base = self.slot(day).map(|slot| slot.state.lock().base);
+        let rebuilt = match (base, self.get(day, applied)) {
+            (Some(Base::Sealed(generation)), Ok(Some(handle))) if handle.index().is_none() => {
+                let directory = directory::sealed(&self.path(day), generation);
+                handle.rebuild_index(&directory, self.limits.writer_memory).map(|()| true)
+            }
+            (_, Err(error)) => Err(error),
+            _ => Ok(false),
+        };
+        // Also when it cannot be made: then the day is written anew as a whole.
+        self.unindexed.lock().remove(&day);
+        if rebuilt? {
+            tracing::warn!(%day, "the index of a closed day was made again from its rows");
+            self.incidents.lock().rebuilt.push(day);
+        }
+        Ok(())
     }
 
     /// Moves files into quarantine; the name they have there.
