@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::admission::AdmissionError;
 use crate::cache::Cache;
 use crate::directory::{DirectoryOptions, Look};
+use crate::job::{self, Stake};
 use crate::limits::HostLimits;
 use crate::loader::{Candidate, Loader, Trust};
 use crate::plugin::CollectorInfo;
@@ -23,7 +24,7 @@ use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::stats::CollectorStats;
 use crate::watch::{self, Watched};
-use crate::{embedded, engine, job};
+use crate::{embedded, engine};
 
 /// How often the plugin directory is looked at: a change is loaded after two looks, sooner than a person expects it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -250,13 +251,36 @@ impl Host {
         received_at: Timestamp,
         records: Vec<Submission>,
     ) -> Result<Vec<Outcome>, CollectError> {
+        self.submit(source, received_at, records, Stake::Counts).await
+    }
+
+    /// The same for records that are looked at or tried again: whatever becomes of them switches no plugin off for others.
+    ///
+    /// # Errors
+    /// As [`Host::collect`].
+    pub async fn rehearse(
+        &self,
+        source: &str,
+        received_at: Timestamp,
+        records: Vec<Submission>,
+    ) -> Result<Vec<Outcome>, CollectError> {
+        self.submit(source, received_at, records, Stake::Nothing).await
+    }
+
+    async fn submit(
+        &self,
+        source: &str,
+        received_at: Timestamp,
+        records: Vec<Submission>,
+        stake: Stake,
+    ) -> Result<Vec<Outcome>, CollectError> {
         let plugin = self.0.registry().of(source).ok_or(CollectError::UnknownSource)?.clone();
         let (limits, source) = (self.0.loader.limits.clone(), source.to_owned());
         let bytes = records.iter().map(size).sum();
         let (answer, wait) = oneshot::channel();
         let work = move |stopping: &std::sync::atomic::AtomicBool| {
             let cancelled = || stopping.load(Ordering::Relaxed) || answer.is_closed();
-            let result = job::run(&plugin, source, received_at, records, &limits, &cancelled);
+            let result = job::run(&plugin, (source, received_at), records, stake, &limits, &cancelled);
             // Nobody waits any more: then nobody is told.
             let _ = answer.send(result);
         };

@@ -23,12 +23,21 @@ struct Entry {
     input: Input,
 }
 
+/// What a request counts for the plugin's breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stake {
+    /// It came from a sender.
+    Counts,
+    /// Somebody looks at records, or tries again what failed before.
+    Nothing,
+}
+
 /// Runs a request. `cancelled` is asked before each call into the plugin.
 pub(crate) fn run(
     plugin: &Plugin,
-    source: String,
-    received_at: Timestamp,
+    (source, received_at): (String, Timestamp),
     records: Vec<Submission>,
+    stake: Stake,
     limits: &HostLimits,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Outcome>, CollectError> {
@@ -47,7 +56,7 @@ pub(crate) fn run(
     entries.sort_by_key(|entry| entry.group);
     let (places, groups): (Vec<usize>, Vec<u32>) = entries.iter().map(|entry| (entry.place, entry.group)).unzip();
     let inputs: Vec<Input> = entries.into_iter().map(|entry| entry.input).collect();
-    let settled = settle(plugin, &call, &inputs, &groups, received_at, limits, cancelled)?;
+    let settled = settle(plugin, &call, (&inputs, &groups), stake, limits, cancelled)?;
     for (place, result) in places.into_iter().zip(settled) {
         outcomes[place] = Some(convert::outcome(result, &plugin.kinds));
     }
@@ -61,13 +70,17 @@ pub(crate) fn run(
 fn settle(
     plugin: &Plugin,
     call: &Call,
-    inputs: &[Input],
-    groups: &[u32],
-    now: Timestamp,
+    (inputs, groups): (&[Input], &[u32]),
+    stake: Stake,
     limits: &HostLimits,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Result<Claimed, Fault>>, CollectError> {
-    let pass = match plugin.breaker.enter(now) {
+    let now = Timestamp::from_micros(call.received_at);
+    let pass = match stake {
+        Stake::Counts => plugin.breaker.enter(now).map(Some),
+        Stake::Nothing => plugin.breaker.quarantine().map_or(Ok(None), Err),
+    };
+    let pass = match pass {
         Ok(pass) => pass,
         Err(why) => return Ok(inputs.iter().map(|_| Err(Fault::quarantined(&why))).collect()),
     };
@@ -84,7 +97,7 @@ fn settle(
     let why = faults.next().map(|first| format!("{}: {}", first.reason.name(), first.message)).unwrap_or_default();
     let failed = faults.count() + usize::from(!why.is_empty());
     report(plugin, settled.len(), failed, &why);
-    if let Some(off) = pass.settle(now, settled.len(), failed, &why) {
+    if let Some(off) = pass.and_then(|pass| pass.settle(now, settled.len(), failed, &why)) {
         tracing::error!(collector = %plugin.info.name, version = %plugin.info.version, "{off}");
     }
     Ok(settled)

@@ -67,6 +67,15 @@ struct Pending {
     record: IncomingRecord,
 }
 
+/// Why records go through a collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// They came from a sender.
+    Ingest,
+    /// They are looked at, or tried again: what becomes of them switches no collector off for others.
+    Trial,
+}
+
 impl Road {
     /// Takes a request in: one result per record, in order. When it returns, what it calls stored is on disk.
     ///
@@ -82,6 +91,11 @@ impl Road {
     /// # Errors
     /// A refusal of the whole request.
     pub async fn judge(&self, caller: &Caller, request: IngestRequest) -> Result<Judged, Refusal> {
+        let purpose = if request.dry_run { Purpose::Trial } else { Purpose::Ingest };
+        self.judge_as(purpose, caller, request).await
+    }
+
+    async fn judge_as(&self, purpose: Purpose, caller: &Caller, request: IngestRequest) -> Result<Judged, Refusal> {
         let IngestRequest { source, org_id, records, dry_run } = request;
         if !caller.may_send(&source) {
             return Err(Refusal::role_required(&format!("ingest and the scope ingest:{}", cut(&source, 64))));
@@ -105,7 +119,10 @@ impl Road {
         let count = records.len();
         let mut results: Vec<Option<RecordResult>> = vec![None; count];
         let (submissions, pending) = sort_out(&context, org.as_ref(), records, &mut results);
-        let outcomes = self.host.collect(&source, received_at, submissions).await?;
+        let outcomes = match purpose {
+            Purpose::Ingest => self.host.collect(&source, received_at, submissions).await?,
+            Purpose::Trial => self.host.rehearse(&source, received_at, submissions).await?,
+        };
         let plan = self.admit(&context, pending, outcomes, &mut results);
         let results = results.into_iter().map(|result| result.unwrap_or_else(RecordResult::lost)).collect();
         Ok(Judged { source, results, plan, dry_run })

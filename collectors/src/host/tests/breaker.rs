@@ -72,3 +72,14 @@ async fn what_a_plugin_did_is_counted() {
     assert!(stats.call_seconds > 0.0);
     assert_eq!(host.stats()[1].good_calls, 0, "each on its own");
 }
+
+/// Found from outside: a few dry runs of broken records switched a collector off for everybody.
+#[tokio::test]
+async fn what_is_only_tried_switches_nothing_off() {
+    let host = failing();
+    for second in 0..20 {
+        let outcomes = host.rehearse("hostile", later(second), vec![record("!")]).await.unwrap();
+        assert!(matches!(outcomes[0], Outcome::One(Verdict::Failed(DeadLettered::CollectorTrapped, _))));
+    }
+    assert_eq!(reason(&host, "hostile", later(20), "a").await, None);
+}
