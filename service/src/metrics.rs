@@ -41,6 +41,7 @@ pub struct Metrics {
     last_sequence: Gauge,
     applied_sequence: Gauge,
     pending_events: Gauge,
+    late_events: Gauge,
     unindexed_days: Gauge,
     poisoned: Gauge,
     disk: Family<PartLabels, Gauge>,
@@ -63,7 +64,12 @@ impl Default for Metrics {
         let answers = Family::default();
         let (last_sequence, applied_sequence) = (Gauge::default(), Gauge::default());
         let (pending_events, poisoned) = (Gauge::default(), Gauge::default());
-        let unindexed_days = Gauge::default();
+        let (late_events, unindexed_days) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "late_events",
+            "Events that are not in the files of their closed days yet",
+            late_events.clone(),
+        );
         registry.register("unindexed_days", "Closed days whose index is being made again", unindexed_days.clone());
         registry.register("ingest_records", "Records by source, outcome and reason", records.clone());
         registry.register("rpc_answers", "Answers by method and gRPC code", answers.clone());
@@ -80,6 +86,7 @@ impl Default for Metrics {
             last_sequence,
             applied_sequence,
             pending_events,
+            late_events,
             unindexed_days,
             poisoned,
             disk,
@@ -116,6 +123,7 @@ impl Metrics {
         self.last_sequence.set(signed(store.last_sequence));
         self.applied_sequence.set(signed(store.applied_sequence));
         self.pending_events.set(signed(store.pending_events));
+        self.late_events.set(signed(store.late_events));
         self.unindexed_days.set(signed(store.unindexed_days.len() as u64));
         self.poisoned.set(i64::from(store.poisoned));
         let parts = [
