@@ -175,7 +175,7 @@ fn questions(events: u64) -> Vec<(&'static str, pb::EventFilter)> {
         ("newest 50 of 90 days", all()),
         ("typed filter", pb::EventFilter { types: vec!["webhook_failed".into()], ..all() }),
         ("two words", pb::EventFilter { query: "connection refused".into(), ..all() }),
-        ("contains, rare needle", pb::EventFilter { contains: contains(&rare), ..all() }),
+        ("contains, needle of one row in a thousand", pb::EventFilter { contains: contains(&rare), ..all() }),
         ("contains, absent needle", pb::EventFilter { contains: contains("no such text"), ..all() }),
         ("contains, common needle", pb::EventFilter { contains: contains("efused"), ..all() }),
     ]
