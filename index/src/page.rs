@@ -157,12 +157,14 @@ pub(crate) fn select(
     limit: usize,
 ) -> Result<Vec<Chosen>, ReadError> {
     let mut best = Best { walk, limit: limit.max(1), rows: Vec::new(), worst: None };
-    if walk.order.column == TableColumn::OccurredAt {
+    let in_memory = if walk.order.column == TableColumn::OccurredAt {
         by_time(plan, walk, cursor, &mut best)?;
+        plan.pending().cloned().collect()
     } else {
         by_key(plan, walk, cursor, &mut best)?;
-    }
-    for stored in plan.in_memory() {
+        plan.in_memory()?
+    };
+    for stored in &in_memory {
         let row = Chosen {
             key: walk.order.column.key(&stored.event),
             sequence: stored.id.sequence,
@@ -205,13 +207,18 @@ fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best
         if missing == 0 {
             break;
         }
-        let Some(open) = plan.open(day)? else {
-            continue;
-        };
-        // Rows come in walking order, so they are put behind each other without being compared.
-        for hit in open.first(by, after, missing)? {
-            best.rows.push(Chosen::in_day(day, hit));
+        let mut rows: Vec<Chosen> = plan.late_of(day)?.iter().map(Chosen::in_memory).collect();
+        rows.retain(|row| is_behind(walk, cursor, row.key.by_ref(), row.sequence));
+        let late = rows.len();
+        if let Some(open) = plan.open(day)? {
+            rows.extend(open.first(by, after, missing)?.into_iter().map(|hit| Chosen::in_day(day, hit)));
         }
+        // Those of the day itself are in walking order already.
+        if late > 0 {
+            rows.sort_unstable_by(|a, b| walk.compare((a.key.by_ref(), a.sequence), (b.key.by_ref(), b.sequence)));
+        }
+        rows.truncate(missing);
+        best.rows.extend(rows);
     }
     Ok(())
 }
@@ -286,7 +293,7 @@ pub(crate) fn page(shared: &Shared, query: &Query, request: &PageRequest) -> Res
 /// How many rows a question has at a moment.
 pub(crate) fn count(shared: &Shared, query: &Query, snapshot: Snapshot) -> Result<u64, ReadError> {
     let plan = Plan::new(shared, query, snapshot)?;
-    let mut count = plan.in_memory().count() as u64;
+    let mut count = plan.in_memory()?.len() as u64;
     for day in plan.days() {
         if let Some(open) = plan.open(day)? {
             count += open.count()?;

@@ -31,8 +31,6 @@ pub(crate) struct Plan<'q> {
     verdict: Verdict<'q>,
     /// Days with late rows, of one moment each: what is late here and what is in the handle complete each other.
     aside: BTreeMap<Day, View>,
-    /// The question's rows among the late ones.
-    late: Vec<Arc<Stored>>,
 }
 
 /// What to do after a row.
@@ -46,18 +44,15 @@ impl<'q> Plan<'q> {
     pub(crate) fn new(shared: &'q Shared, query: &'q Query, snapshot: Snapshot) -> Result<Self, ReadError> {
         // Memory and the applied position are captured before any day is looked at: days only ever get more.
         let captured = shared.memory.capture(&query.org);
-        let (mut aside, mut late) = (BTreeMap::new(), Vec::new());
-        let last = snapshot.0.min(captured.applied);
+        let mut aside = BTreeMap::new();
         for day in days_of(shared, query).into_iter().filter(|day| shared.days.has_late(*day)) {
             let failed = |source| ReadError::Day { day, source };
             if let Some(view) = shared.days.view(day, captured.applied).map_err(failed)? {
-                late.extend(late::matching(day, &view.late, query, last).map_err(failed)?);
                 aside.insert(day, view);
             }
         }
-        late.sort_unstable_by_key(|stored| stored.id.sequence);
         let verdict = Verdict::of(&query.filter);
-        Ok(Self { shared, query, snapshot: snapshot.0, captured, verdict, aside, late })
+        Ok(Self { shared, query, snapshot: snapshot.0, captured, verdict, aside })
     }
 
     /// The days that can hold rows, ascending.
@@ -65,10 +60,27 @@ impl<'q> Plan<'q> {
         days_of(self.shared, self.query)
     }
 
+    /// The question's rows among a day's late ones. Each is looked at, so whoever needs only some days asks for these.
+    pub(crate) fn late_of(&self, day: Day) -> Result<Vec<Arc<Stored>>, ReadError> {
+        let Some(view) = self.aside.get(&day) else { return Ok(Vec::new()) };
+        let last = self.snapshot.min(self.captured.applied);
+        late::matching(day, &view.late, self.query, last).map_err(|source| ReadError::Day { day, source })
+    }
+
+    /// Rows that are in no day yet, ascending by sequence.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event))
+    }
+
     /// Rows that are in no index yet, ascending by sequence: late ones, then those that are in no day.
-    pub(crate) fn in_memory(&self) -> impl Iterator<Item = &Arc<Stored>> {
-        let newest = self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event));
-        self.late.iter().chain(newest)
+    pub(crate) fn in_memory(&self) -> Result<Vec<Arc<Stored>>, ReadError> {
+        let mut rows = Vec::new();
+        for day in self.aside.keys() {
+            rows.extend(self.late_of(*day)?);
+        }
+        rows.sort_unstable_by_key(|stored| stored.id.sequence);
+        rows.extend(self.pending().cloned());
+        Ok(rows)
     }
 
     /// Whether no row above a position is in a day.

@@ -39,7 +39,8 @@ pub(crate) fn behind(shared: &Shared, query: &Query, after: Snapshot, limit: usi
             }
         }
     }
-    found.extend(plan.in_memory().filter(|stored| stored.id.sequence.0 > after.0).map(Chosen::in_memory));
+    let in_memory = plan.in_memory()?;
+    found.extend(in_memory.iter().filter(|stored| stored.id.sequence.0 > after.0).map(Chosen::in_memory));
     found.sort_unstable_by_key(|row| row.sequence);
     let until = match found.get(limit - 1) {
         Some(last) if found.len() > limit => Snapshot(last.sequence.0),
@@ -66,7 +67,7 @@ pub(crate) fn newest(
             Ok(Go::On)
         })?;
     }
-    plan.in_memory().map(Chosen::in_memory).for_each(|row| newest.push(row));
+    plan.in_memory()?.iter().map(Chosen::in_memory).for_each(|row| newest.push(row));
     let rows: Vec<Chosen> = newest.rows.into_sorted_vec().into_iter().rev().map(|Reverse(row)| row.0).collect();
     fetch(shared, query, &rows)
 }
