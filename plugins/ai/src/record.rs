@@ -112,7 +112,8 @@ fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
         None => body.failed || !error.is_empty() || status(json).is_some_and(|status| status >= 400),
     };
     let mut request = Request {
-        kind: if kind.is_empty() { body.kind } else { Kind::named(&kind) }.unwrap_or_default(),
+        kind: if kind.is_empty() { inferred(json, responds, body.kind) } else { Kind::named(&kind) }
+            .unwrap_or_default(),
         occurred_at: json.first_time(&["occurred_at", "timestamp", "created_at"]).or(body.occurred_at),
         operation: first([json.text("operation"), kind]),
         models: vec![doc.text("model")?, body.model.clone()],
@@ -140,6 +141,13 @@ fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
     let id = doc.text("id")?;
     request.key = if id.is_empty() { key(&request.provider, &body.id) } else { id };
     Ok(request)
+}
+
+/// What an answer was asked for is seen in the answer; the counts of our own record say nothing of it.
+fn inferred(json: &Json, responds: bool, kind: Option<Kind>) -> Option<Kind> {
+    let counted = ["prompt_tokens", "completion_tokens", "total_tokens"].iter().any(|name| !json.at(name).is_null());
+    let answers = ["object", "usage", "choices", "jsonrpc"].iter().any(|name| !json.at(name).is_null());
+    kind.filter(|kind| responds || answers || !counted || *kind == Kind::ToolCall)
 }
 
 /// Counts that stand beside a `response` are the record's own and win.

@@ -40,7 +40,9 @@ fn a_record_without_a_kind_is_what_its_answer_is() {
     let answer = json!({"object": "chat.completion", "usage": {"prompt_tokens": 1, "completion_tokens": 2}});
     assert_eq!(event(json!({"kind": null, "response": answer}))["kind"], "ai_chat");
     assert_eq!(event(json!({"kind": null, "response": {"embeddings": []}}))["kind"], "ai_embedding");
-    assert_eq!(event(json!({"kind": null}))["kind"], "ai_chat", "it has prompt and completion");
+    assert_eq!(event(json!({"kind": null}))["kind"], "ai_request", "its counts do not say what was asked for");
+    assert_eq!(event(json!({"kind": ""}))["kind"], "ai_request");
+    assert_eq!(event(json!({"kind": null, "completion_tokens": null, "total_tokens": null}))["kind"], "ai_request");
     assert_eq!(
         event(json!({"kind": null, "prompt_tokens": null, "completion_tokens": null, "total_tokens": null}))["kind"],
         "ai_request"

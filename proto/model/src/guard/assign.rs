@@ -6,7 +6,7 @@ use super::keys::{Key, Strength, classify, joins};
 use super::kind::{Kind, Span};
 use super::scan::Scan;
 use super::text::{breaks, ends_clause, goes_on, opens_line, skip_blanks};
-use super::value::{Form, is_secret};
+use super::value::{Form, is_chosen_word, is_secret};
 
 /// A name longer than this on one side of its keyword is no name.
 const NAME: usize = 64;
@@ -152,14 +152,34 @@ impl Scan<'_> {
         if attached.called && key.strength == Strength::Any {
             key.strength = Strength::Named;
         }
+        // `set("token", "name")` may name anything; `secret:` and `token:` without a space are parts of a longer name
+        let part = form == Form::Tight && !attached.bare_json && text[start - 1] != b'=';
+        key.sure &= !(attached.called || part);
         let rules = attached.called && value.iter().any(|b| matches!(b, b'|' | b':'));
-        if !rules && is_secret(key, form, value) && !(prose && value.len() < 12) {
+        let chosen = form == Form::Loose && self.chosen(key, start, kept);
+        if chosen || (!rules && is_secret(key, form, value) && !(prose && value.len() < 12)) {
             let mut span = Span::new(start, kept, key.kind);
             span.bare_json = attached.bare_json;
             self.found(span);
         } else if form != Form::Tight {
             self.reach(key, start);
         }
+    }
+
+    /// `password: word` amid other text: a word that ends the clause, or that another pair follows, is what was chosen.
+    fn chosen(&self, key: Key, start: usize, end: usize) -> bool {
+        let text = self.text;
+        let behind = matches!(text[..start], [.., name, b':' | b'=', b' '] if is_name(name) || is_quote(name));
+        let next = skip_blanks(text, end, 8);
+        let pair = || {
+            let name = text[next..].iter().take(NAME).take_while(|b| is_name(**b)).count();
+            name > 0 && matches!(text.get(next + name), Some(b'=' | b':'))
+        };
+        behind
+            && key.sure
+            && key.strength == Strength::Any
+            && is_chosen_word(&text[start..end])
+            && (ends_clause(text, end) || (next > end && pair()))
     }
 
     /// `Authorization` and `Cookie` have values with a grammar of their own.
@@ -173,6 +193,7 @@ impl Scan<'_> {
         let value = &self.text[start..limit];
         let (len, kind) = match key.strength {
             Strength::Cookie => (header::cookies(value, form == Form::Quoted)?, Kind::Cookie),
+            Strength::Header => header::credentials(value, form == Form::Quoted).or_else(|| header::one_word(value))?,
             _ => header::credentials(value, form == Form::Quoted)?,
         };
         Some(Span::new(start, start + len, kind))

@@ -57,6 +57,22 @@ pub(super) fn credentials(value: &[u8], quoted: bool) -> Option<(usize, Kind)> {
     telling.then_some((if quoted { value.len() } else { from + first }, *kind))
 }
 
+/// The length of a scheme and one word that is all there is, whatever the word looks like: `Bearer my-own-token`. More
+/// words are a sentence: `Bearer token is missing`.
+pub(super) fn one_word(value: &[u8]) -> Option<(usize, Kind)> {
+    let (scheme, kind) = [("bearer ", Kind::Bearer), ("basic ", Kind::BasicAuth), ("token ", Kind::Token)]
+        .into_iter()
+        .find(|(scheme, _)| goes_on(value, 0, scheme))?;
+    let from = skip_blanks(value, scheme.len(), 16);
+    let len = value[from..].iter().take_while(|b| !ends_word(**b)).count();
+    let word = &value[from..from + len];
+    let told =
+        len >= 6 && word.iter().any(|b| b.is_ascii_digit() || *b == b'-') && !word.starts_with(MARKER.as_bytes());
+    let rest = value[from + len..].trim_ascii_start();
+    let alone = rest.first().is_none_or(|b| matches!(b, b'"' | b'\'' | b'`'));
+    (told && alone).then_some((from + len, kind))
+}
+
 /// The length of `a=b, c="d", …`; 0 if it is none.
 fn parameter_list(value: &[u8]) -> usize {
     let (mut at, mut end) = (0, 0);
@@ -148,6 +164,39 @@ impl Scan<'_> {
         }
         if let Some((len, kind)) = credentials(&text[at..limit], false) {
             self.found(Span::new(at, at + len, kind));
+        }
+    }
+
+    /// `mysql -pSECRET`, `sshpass -p SECRET`, at the flag's end. Other programs mean a path or a port by it.
+    pub(super) fn flag_p(&mut self, from: usize, to: usize) {
+        let text = self.text;
+        if text[from + 1] != b'-' || text[from + 2] != b'p' {
+            return;
+        }
+        let before = &text[self.line_start(from)..from];
+        let sshpass = memchr::memmem::rfind(before, b"sshpass");
+        let mysql =
+            [&b"mysql"[..], b"mariadb"].into_iter().filter_map(|name| memchr::memmem::rfind(before, name)).max();
+        // a folder is no command, and a command ends where the next one begins
+        let command = |at: usize| at == 0 || before[..at].ends_with(b"bin/") || before[at - 1] != b'/';
+        let same = |at: usize| command(at) && !before[at..].iter().any(|b| matches!(b, b';' | b'|' | b'&'));
+        let spaced = sshpass.is_some_and(|at| same(at) && before[at..].iter().filter(|b| **b == b' ').count() < 2);
+        if !(spaced || mysql.is_some_and(same) || sshpass.is_some_and(same)) {
+            return;
+        }
+        let mut at = if spaced { skip_blanks(text, to, 4) } else { to };
+        let quote = text.get(at).copied().filter(|b| matches!(b, b'"' | b'\''));
+        at += usize::from(quote.is_some());
+        let end = match quote {
+            Some(quote) => self.closing(at, quote),
+            None => Some(self.bare_end(at)),
+        };
+        let Some(end) = end.filter(|end| *end > at && *end < at + 512) else {
+            return;
+        };
+        let port = text[at..end].contains(&b':') && text[at..end].iter().all(|b| b.is_ascii_digit() || *b == b':');
+        if !port && !super::url::is_no_password(&text[at..end]) && text[at] != b'-' {
+            self.found(Span::new(at, end, Kind::Password));
         }
     }
 

@@ -36,15 +36,17 @@ pub(super) struct Key {
     /// The name alone is also used for other things: a short number is a count (`pass=3`), a digest names an object
     /// (`key=d41d8c…`).
     pub(super) counts: bool,
+    /// The name is used for nothing but a secret: a field of that name is one, whatever its value looks like.
+    pub(super) sure: bool,
 }
 
 impl Key {
     const fn new(strength: Strength, kind: Kind) -> Self {
-        Self { strength, kind, counts: false }
+        Self { strength, kind, counts: false, sure: false }
     }
 
     const fn counting(strength: Strength, kind: Kind) -> Self {
-        Self { strength, kind, counts: true }
+        Self { strength, kind, counts: true, sure: false }
     }
 }
 
@@ -180,7 +182,8 @@ pub(super) fn classify(name: &[u8]) -> Option<Key> {
     }
     let modifier = if head > 0 { words.get(head - 1) } else { "" };
     let noun = words.get(head);
-    noun_key(modifier, noun).or_else(|| {
+    let named = noun_key(modifier, noun).map(|key| Key { sure: is_sure(key, modifier, noun), ..key });
+    named.or_else(|| {
         let known = NEUTRAL.contains(noun) || says_nothing(noun) || is_counted(&words);
         let hinted = words.iter().any(|word| {
             ["password", "passwd", "secret", "token", "apikey", "credential", "credentials", "auth"].contains(&word)
@@ -188,6 +191,25 @@ pub(super) fn classify(name: &[u8]) -> Option<Key> {
         });
         (!known && hinted).then_some(Key::new(Strength::Weak, Kind::Secret))
     })
+}
+
+/// Whether a name is used for nothing but a secret. `auth`, `session` and `key` are used for much else, and a plural for
+/// counts and lists of names.
+fn is_sure(key: Key, modifier: &str, noun: &str) -> bool {
+    let ends = |tails: &[&str]| tails.iter().any(|tail| noun.ends_with(tail));
+    match key.strength {
+        Strength::Any => !key.counts,
+        Strength::Header | Strength::Cookie => true,
+        Strength::Session => noun.ends_with("sessionid") || noun.ends_with("sessid") || noun == "id",
+        Strength::Bare => matches!(noun, "secret" | "token" | "credential" | "credentials"),
+        Strength::Named if noun == "key" => {
+            matches!(modifier, "api" | "private" | "secret" | "access" | "signing" | "encryption" | "auth" | "master")
+        }
+        Strength::Named => {
+            ends(&["secret", "token", "apikey", "secretkey", "privatekey", "accesskey", "authkey", "signingkey", "jwt"])
+        }
+        Strength::Weak => false,
+    }
 }
 
 fn is_counted(words: &Words) -> bool {

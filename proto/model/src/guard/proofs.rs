@@ -339,3 +339,130 @@ fn headers_urls_and_keywords() {
     let (all, missed) = missed(cases);
     assert!(missed.len() * 200 <= all, "{} of {all}:\n{}", missed.len(), missed.join("\n"));
 }
+
+/// Names that are used for nothing but a secret.
+const SURE: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "client_secret",
+    "clientSecret",
+    "api_key",
+    "apikey",
+    "x-api-key",
+    "token",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "auth_token",
+    "authorization",
+    "Authorization",
+    "cookie",
+    "set_cookie",
+    "session_cookie",
+    "sessionid",
+    "session_id",
+    "sessionId",
+    "private_key",
+    "credential",
+    "credentials",
+    "otp",
+];
+
+const CHOSEN: &[&str] = &[
+    "sess-abcdef0123456789",
+    "tok-abcdef0123456789",
+    "abc-def-ghi-123",
+    "my-secret-key",
+    "correct-horse-battery",
+    "abc123",
+    "swordfish",
+    "admin",
+    "expired",
+    "x",
+    "7",
+    "Bearer abc-def-ghi-123",
+    "a b",
+    "550e8400-e29b-41d4-a716-446655440000",
+];
+
+// proves: S1
+#[test]
+fn a_field_that_names_a_secret_keeps_nothing() {
+    let guard = Guard::new();
+    for name in SURE {
+        for value in CHOSEN {
+            let json = serde_json::json!({ "a": [{ (*name): value, "b": 1 }] }).to_string();
+            for (media, body) in [
+                ("application/json", json),
+                ("application/x-www-form-urlencoded", format!("b=1&{name}={}", value.replace(' ', "+"))),
+            ] {
+                let clean = guard.payload(body.as_bytes(), media);
+                let text = String::from_utf8_lossy(&clean);
+                assert!(text.contains("[redacted:"), "{body} -> {text}");
+                assert_eq!(guard.payload(&clean, media), clean, "idempotent: {body}");
+            }
+        }
+    }
+    let kept = serde_json::json!({
+        "token": null, "secret": false, "password": "", "cookie": "null", "max_tokens": 5, "prompt_tokens": 7, "total_tokens": "12",
+        "token_type": "bearer", "token_count": "3", "password_changed_at": "2026-11-25", "session_count": "4", "session": "closed",
+        "auth": "plain", "tokens": "1200", "api_key": "${API_KEY}", "secret_name": "db-credentials",
+        "errors": { "password": ["must be at least 8 characters", "This field may not be blank."] },
+        "names": ["access_token", "refresh_token"],
+    });
+    let kept = kept.to_string();
+    assert_eq!(String::from_utf8_lossy(&guard.payload(kept.as_bytes(), "application/json")), kept);
+}
+
+// proves: S1
+#[test]
+fn chosen_words_go_from_texts() {
+    let guard = Guard::new();
+    for (text, secret) in [
+        ("password: hunterabc", "hunterabc"),
+        ("login of bob failed, password: hunterabc", "hunterabc"),
+        ("login password: hunterabc user=bob", "hunterabc"),
+        ("job 7 with passwd: swordfish", "swordfish"),
+        ("retry with token=hunterabc now", "hunterabc"),
+        ("secret=hunterabc", "hunterabc"),
+        ("call failed: api_key=hunterabc&page=2", "hunterabc"),
+        ("GET /x?client_secret=correct-horse-battery&a=b", "correct-horse-battery"),
+        ("body {\"token\":\"tok-abcdef0123456789\"}", "tok-abcdef0123456789"),
+        ("body {\"session_cookie\": \"sess-abcdef0123456789\"}", "sess-abcdef0123456789"),
+        ("body {\"token\":\"abc-def-ghi-123\"}", "abc-def-ghi-123"),
+        ("api_key=\"my-secret-key\"", "my-secret-key"),
+        ("token: tok-abcdef0123456789", "tok-abcdef0123456789"),
+        ("session_id: abc123", "abc123"),
+        ("session_id=abc123", "abc123"),
+        ("Authorization: Bearer abc-def-ghi-123", "abc-def-ghi-123"),
+        ("mysql -uroot -pSwordfish shop", "Swordfish"),
+        ("mysqldump -h db -p'Sword fish' shop", "Sword fish"),
+        ("sshpass -p swordfish ssh a@b", "swordfish"),
+        ("sshpass -pswordfish ssh a@b", "swordfish"),
+        ("ran `sshpass -p \"swordfish\" scp x a@b:`", "swordfish"),
+    ] {
+        let clean = guard.text(text).into_owned();
+        assert!(!clean.contains(secret) && clean.contains("[redacted:"), "{text} -> {clean}");
+        assert_eq!(guard.text(&clean), clean, "idempotent: {text}");
+    }
+    for text in [
+        "password: required",
+        "login failed, password: required",
+        "token: expired",
+        "Invalid password: please try again",
+        "Unexpected token: identifier",
+        "f(api_key=api_key, token=token)",
+        "mysql -p shop",
+        "mysql -P 3306 -p",
+        "mkdir -p swordfish",
+        "ssh -p 2222 host",
+        "mysql --port=3306; mkdir -parents",
+        "docker run mysql -p3306:3306",
+        "cp /var/lib/mysql -preserve",
+        "token=config.token",
+    ] {
+        assert_eq!(guard.text(text), text);
+    }
+}

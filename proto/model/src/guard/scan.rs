@@ -28,6 +28,7 @@ enum Sign {
     Mailgun,
     Scheme,
     Curl,
+    FlagP,
     Marker,
     Prefixed,
 }
@@ -54,6 +55,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
         ("basic ", Sign::Scheme),
         ("digest ", Sign::Scheme),
         (" -u", Sign::Curl),
+        (" -p", Sign::FlagP),
         ("--user", Sign::Curl),
         ("--proxy-user", Sign::Curl),
         (MARKER, Sign::Marker),
@@ -156,6 +158,7 @@ impl Scan<'_> {
             Sign::Mailgun => self.mailchimp(start, end),
             Sign::Scheme => self.scheme(start),
             Sign::Curl => self.curl(start + usize::from(self.text[start] == b' '), end),
+            Sign::FlagP => self.flag_p(start, end),
             Sign::Marker => {
                 let tail = &self.text[end..(end + MARKER_MAX).min(self.text.len())];
                 if let Some(len) = tail.iter().position(|b| *b == b']') {
@@ -200,6 +203,12 @@ impl Scan<'_> {
             return self.line_end(from);
         }
         self.element.next(from, |from| memchr::memchr(b'<', &text[from..]).map(|len| from + len)).unwrap_or(text.len())
+    }
+
+    /// The start of the line that `to` is in, not too far away.
+    pub(super) fn line_start(&self, to: usize) -> usize {
+        let stop = to.saturating_sub(256);
+        memchr::memrchr2(b'\n', b'\r', &self.text[stop..to]).map_or(stop, |at| stop + at + 1)
     }
 
     /// The end of the line that `from` is in, not too far away.

@@ -27,7 +27,7 @@ const fn ends_url(byte: u8) -> bool {
 
 /// What stands for a password without being one.
 pub(super) fn is_no_password(secret: &[u8]) -> bool {
-    const ANY: Key = Key { strength: Strength::Any, kind: Kind::UrlPassword, counts: false };
+    const ANY: Key = Key { strength: Strength::Any, kind: Kind::UrlPassword, counts: false, sure: false };
     secret.starts_with(MARKER.as_bytes())
         || secret.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.'))
         || secret.starts_with(b"$")

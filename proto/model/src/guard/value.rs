@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::entropy::{Shape, is_open, is_pointer, is_uuid};
 use super::keys::{Key, Strength};
+use super::kind::MARKER;
 use super::text::WordSet;
 
 /// How a value is attached to its name, from the surest to the least sure.
@@ -26,7 +27,7 @@ pub(super) enum Form {
 static WORDS: LazyLock<WordSet> = LazyLock::new(|| {
     "a absent accepted active all allowed always any anonymous array auto autodetected basic bearer blank bool boolean \
      bytes cancelled changed char confirmed correct created default deleted denied digest disabled email empty enabled \
-     error exists expired external fail failed failure false file filtered forbidden found generated hidden ignored \
+     error exists expired external fail failed failure false file filtered forbidden found generated hidden identifier ignored \
      in inactive include incorrect inherit int integer internal invalid is issued key kerberos ldap locked login long \
      malformed manual masked match matched matches mismatch missing must n/a na needed negotiate never new nil no none \
      nonexistent not ntlm null number oauth oauth2 object off ok omit on optional or pass passed password pending \
@@ -47,6 +48,75 @@ static RULE_WORDS: LazyLock<WordSet> = LazyLock::new(|| {
         .split_ascii_whitespace()
         .collect()
 });
+
+/// Whether the value of a field that is used for nothing but a secret is one: all but nothing, a mask, a stand-in and a
+/// sentence about it. Text is judged by [`is_secret`] alone, which has to tell prose from values.
+pub(super) fn is_told(key: Key, value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let letters = |open: usize, close: usize| {
+        value[open..value.len() - close]
+            .iter()
+            .all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b' ' | b'.'))
+    };
+    let stand_in = match value {
+        [b'<', .., b'>'] | [b'[', .., b']'] => letters(1, 1),
+        [b'$', b'{', .., b'}'] => letters(2, 1),
+        [b'{', b'{', .., b'}', b'}'] => letters(2, 2),
+        _ => false,
+    };
+    let mask = value.iter().all(|b| b"*.-_ \xe2\x80\xa2".contains(b))
+        || (value.len() > 2 && value.iter().all(|b| matches!(b, b'x' | b'X')));
+    let nothing = ["null", "none", "nil", "undefined", "true", "false"]
+        .iter()
+        .any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    key.sure && !(mask || nothing || stand_in || value.starts_with(MARKER.as_bytes()) || is_rule(value))
+}
+
+/// A word that is none about a password: `password: hunterabc`.
+pub(super) fn is_chosen_word(value: &[u8]) -> bool {
+    (6..=64).contains(&value.len())
+        && value.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-')
+        && !is_known_word(value)
+        && std::str::from_utf8(value).is_ok_and(|word| !RULE_WORDS.contains(word.to_ascii_lowercase().as_str()))
+}
+
+/// A sentence of a validation: "must be at least 8 characters", "This field may not be blank."
+fn is_rule(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(&value[..value.len().min(256)]) else {
+        return false;
+    };
+    let words = text.split([' ', ',', '.', '!', ':']).filter(|word| !word.is_empty());
+    let (all, rules) = words.fold((0, 0), |(all, rules), word| {
+        (all + 1, rules + usize::from(RULE_WORDS.contains(word.to_lowercase().as_str())))
+    });
+    all > 1 && (rules >= 2 || (rules == 1 && text.ends_with('.')))
+}
+
+/// What is told in a text: the name is used for nothing but a secret and the value is neither a word about it nor code.
+fn is_told_in_text(key: Key, form: Form, value: &[u8], shape: &Shape) -> bool {
+    let mixed = shape.letters() > 0 && shape.digits > 0;
+    // `api_key=api_key`: an argument that is called as it is
+    let argument = value.contains(&b'_') && value.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_');
+    let open = is_pointer(value) || is_path(value) || is_public_key(value) || is_foreign(value);
+    key.sure
+        && value.len() >= 6
+        && !argument
+        && !open
+        && !shape.number()
+        && match (form, key.strength) {
+            (Form::Loose, _) => false,
+            (_, Strength::Session) => mixed && !is_open(value) && !value.starts_with(b"S-1-"),
+            (Form::Line, _) => mixed && !is_open(value) && !value.contains(&b'.'),
+            (Form::Quoted | Form::Tight, _) => true,
+        }
+}
+
+/// What belongs to something else: an object's dump, an address, a list.
+fn is_foreign(value: &[u8]) -> bool {
+    value
+        .iter()
+        .any(|b| matches!(b, b'@' | b'{' | b'}' | b'(' | b')' | b'[' | b']' | b':' | b'|' | b' ' | b'=' | b',' | b'$'))
+}
 
 /// No more of a value is looked at.
 const LOOK: usize = 128;
@@ -71,6 +141,9 @@ pub(super) fn is_secret(key: Key, form: Form, value: &[u8]) -> bool {
     // no form that ids or paths have is longer, and a hostile value is judged often
     let value = &value[..value.len().min(LOOK)];
     let shape = Shape::of(value);
+    if is_told_in_text(key, form, value, &shape) {
+        return true;
+    }
     match key.strength {
         Strength::Any => any(form, value, &shape),
         Strength::Named => named(form, value, &shape),

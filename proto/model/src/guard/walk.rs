@@ -6,7 +6,7 @@ use super::Guard;
 use super::header;
 use super::keys::{Key, Strength, classify, is_neutral};
 use super::kind::Kind;
-use super::value::{Form, is_secret};
+use super::value::{Form, is_secret, is_told};
 
 /// Deeper than any parser here lets through; what is deeper still is not kept.
 const DEEPEST: usize = 256;
@@ -34,7 +34,7 @@ pub(super) fn field(key: Key, text: &str) -> Option<Kind> {
         Strength::Cookie => header::cookies(bytes, true).map(|_| Kind::Cookie),
         _ => header::credentials(bytes, true).map(|(_, kind)| kind),
     };
-    by_header.or_else(|| is_secret(key, Form::Quoted, bytes).then_some(key.kind))
+    by_header.or_else(|| (is_secret(key, Form::Quoted, bytes) || is_told(key, bytes)).then_some(key.kind))
 }
 
 /// The judgement of a name, in a container that may already be sensitive: `cookies: {theme: …}`.
@@ -46,6 +46,8 @@ fn within(outer: Option<Key>, name: &str) -> Option<Key> {
             Strength::Bare | Strength::Header | Strength::Session => Strength::Bare,
             Strength::Weak => Strength::Weak,
         },
+        // `token: {value: …}` is still the token, `credentials: {region: …}` is not
+        sure: outer.sure && VALUES.contains(&name),
         ..outer
     });
     own.or(inherited)
@@ -120,7 +122,9 @@ impl Guard {
 fn header_pair(items: &[Value]) -> Option<Key> {
     match items {
         [Value::String(name), Value::String(_)] => classify(name.as_bytes())
-            .filter(|key| matches!(key.strength, Strength::Header | Strength::Cookie | Strength::Named)),
+            .filter(|key| matches!(key.strength, Strength::Header | Strength::Cookie | Strength::Named))
+            // the name is an item, too, and a pair of names is no header
+            .map(|key| Key { sure: false, ..key }),
         _ => None,
     }
 }
