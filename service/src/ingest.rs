@@ -6,6 +6,7 @@
 mod admit;
 mod record;
 mod replay;
+mod unkept;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -222,6 +223,8 @@ impl Road {
 
     fn dead_letter(&self, context: &Context<'_>, pending: &Pending, reason: &str, message: &str) -> DeadLetter {
         let record = &pending.record;
+        let collector = &context.collector;
+        let payload = unkept::remove(&collector.name, &context.source, &record.payload, &record.content_type);
         let header = |(name, value): &(String, String)| (name.clone(), self.guard.text(value).into_owned());
         DeadLetter {
             id: dead_letter::new_id(context.received_at),
@@ -230,13 +233,13 @@ impl Road {
             received_at: context.received_at,
             reason: reason.to_owned(),
             message: message.to_owned(),
-            collector: context.collector.name.clone(),
-            collector_version: context.collector.version.clone(),
+            collector: collector.name.clone(),
+            collector_version: collector.version.clone(),
             attempts: 1,
             content_type: record.content_type.clone(),
             headers: record.headers.iter().map(header).collect(),
             idempotency_key: record.idempotency_key.clone(),
-            payload: self.guard.payload(&record.payload, &record.content_type),
+            payload: self.guard.payload(&payload, &record.content_type),
         }
     }
 

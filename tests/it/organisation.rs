@@ -108,6 +108,48 @@ async fn a_providers_event_waits_for_its_binding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_use_of_a_model_waits_without_what_was_said() {
+    let server = TestServer::start().await;
+    let said = "the quick brown fox";
+    let payload = json!({"id": "chatcmpl-1", "call_type": "acompletion", "custom_llm_provider": "openai", "status": "success",
+        "startTime": "2026-11-22 09:00:00.000000", "endTime": "2026-11-22 09:00:01.000000", "model": "gpt-4o",
+        "metadata": {"user_api_key_org_id": "llm-org-1"}, "response_cost": 0.000_225, "total_tokens": 30, "prompt_tokens": 10,
+        "completion_tokens": 20, "messages": [{"role": "user", "content": said}],
+        "response": {"id": "chatcmpl-1", "model": "gpt-4o", "object": "chat.completion",
+            "choices": [{"finish_reason": "stop", "message": {"content": said, "role": "assistant"}}],
+            "usage": {"completion_tokens": 20, "prompt_tokens": 10, "total_tokens": 30}}});
+    let waiting = server.sender().send("ai", "", vec![record(&payload)]).await.unwrap();
+    assert_eq!((waiting[0].outcome(), waiting[0].reason.as_str()), (pb::Outcome::DeadLettered, "ORG_UNRESOLVED"));
+    let operator = server.client("*", Role::Operator);
+    let listed = operator.collectors().list_dead_letters(pb::ListDeadLettersRequest::default()).await.unwrap();
+    let letter = String::from_utf8(listed.into_inner().dead_letters[0].payload.to_vec()).unwrap();
+    assert!(!letter.contains(said) && letter.contains("[removed]"), "{letter}");
+    let binding = pb::Binding {
+        org_id: "acme".into(),
+        source: "ai".into(),
+        kind: "litellm_organization".into(),
+        value: "llm-org-1".into(),
+    };
+    let request = pb::UpsertBindingsRequest { bindings: vec![binding] };
+    server.client("*", Role::Directory).directory().upsert_bindings(request).await.unwrap();
+    let replay = |dry_run| pb::ReplayDeadLettersRequest { source: "ai".into(), dry_run, ..Default::default() };
+    let shown = operator.collectors().replay_dead_letters(replay(true)).await.unwrap().into_inner().results;
+    let shown = shown[0].result.as_ref().unwrap().events[0].clone();
+    let dry = pb::IngestRequest {
+        source: "ai".into(),
+        records: vec![record(&payload)],
+        validate_only: true,
+        ..Default::default()
+    };
+    let direct = server.sender().ingest().ingest(dry).await.unwrap().into_inner().results[0].events[0].clone();
+    assert_eq!((&shown.ai, &shown.attributes, &shown.r#type), (&direct.ai, &direct.attributes, &direct.r#type));
+    let replayed = operator.collectors().replay_dead_letters(replay(false)).await.unwrap().into_inner().results;
+    assert_eq!(replayed[0].result.as_ref().unwrap().outcome(), pb::Outcome::Stored);
+    let again = server.sender().send("ai", "", vec![record(&payload)]).await.unwrap();
+    assert_eq!(again[0].outcome(), pb::Outcome::Duplicate, "{}", again[0].message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_actor_known_by_id_alone_gets_name_address_and_kind_from_the_directory() {
     let server = TestServer::start().await;
     join(&server.client("*", Role::Directory), "acme", "bot", "bot@example.com", pb::ActorKind::Bot).await;
