@@ -2,8 +2,8 @@
 //!
 //! The test binary starts itself as a child that stores, applies, closes days and forgets, writing down beside its folder what
 //! it is about to store and what was acknowledged. The parent kills it – at a named place ([`crate::failpoint`]) or at any
-//! moment – and then looks: every acknowledged event by list and export, one group in twenty also by id, word and *contains*, nothing twice, no half group, no
-//! row that nobody sent, and the whole folder by `verify`.
+//! moment – and then looks: every acknowledged event by list and export, one group in twenty also by id, word and *contains*,
+//! nothing twice, no half group, no row that nobody sent, and the whole folder by `verify`.
 
 mod child;
 mod work;
