@@ -14,7 +14,6 @@ use crate::days::DayEvents;
 use crate::entry::Stored;
 use crate::error::{MaintainError, chain};
 use crate::failpoint::{self, Failpoint};
-use crate::log::segment;
 use crate::memory::Batch;
 use crate::shared::Shared;
 
@@ -106,7 +105,7 @@ fn apply_all(shared: &Shared) -> Result<(), MaintainError> {
 fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     // Late rows are at hand in memory: when there are too many, folding them in comes first. Meanwhile what waits grows
     // towards its own bound, and then new records are refused.
-    while shared.late.bytes() > shared.limits.late_bytes && !shared.is_closed.load(Ordering::Acquire) {
+    while shared.days.late().bytes > shared.limits.late_bytes && !shared.is_closed.load(Ordering::Acquire) {
         std::thread::sleep(WAIT);
     }
     let batches = shared.memory.oldest(shared.limits.apply_events.saturating_mul(BACKLOG_FACTOR));
@@ -123,7 +122,7 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     let keys_failed = MaintainError::io(&shared.directory);
     shared.key_files.add((applied + 1, last), keys, shared.clock.now()).map_err(keys_failed)?;
     failpoint::hit(Failpoint::Checkpoint);
-    shared.checkpoint.store(last).map_err(MaintainError::io(&shared.directory))?;
+    shared.checkpoint.store(shared.position(last)).map_err(MaintainError::io(&shared.directory))?;
     // From here on readers take these rows from the days, which all have them now.
     shared.memory.advance(last);
     let used = batches.iter().flat_map(|b| &b.keys).map(|(key, _)| key);
@@ -132,9 +131,7 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     for batch in &batches {
         shared.load.give(batch.records(), batch.bytes);
     }
-    let log = shared.log_directory();
-    segment::drop_below(&log, last).map_err(MaintainError::io(&log))?;
-    Ok(())
+    shared.drop_log()
 }
 
 /// Days that are written in place take their rows over; the rows of all others are late ones.
@@ -156,10 +153,6 @@ fn apply_events(shared: &Shared, applied: u64, days: BTreeMap<Day, DayEvents>) -
             late.push((day, crate::late::chunks_of(&fresh).map_err(failed)?));
         }
     }
-    if late.is_empty() {
-        return Ok(());
-    }
-    shared.late.append(&late).map_err(MaintainError::Late)?;
     late.into_iter().for_each(|(day, chunks)| shared.days.add_late(day, chunks));
     Ok(())
 }

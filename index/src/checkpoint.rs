@@ -1,4 +1,5 @@
-//! How far the days have got. Written by replacing a small file, after everything below it is synced.
+//! How far the days have got, and from where on the log has what is late. Written by replacing a small file, after everything
+//! below it is synced.
 
 use std::fs;
 use std::io;
@@ -9,14 +10,30 @@ use serde::{Deserialize, Serialize};
 use crate::error::OpenError;
 use crate::files;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Content {
     version: u32,
     applied: u64,
-    /// Of `applied`'s bytes: a flipped digit would otherwise be a believable number.
+    late_above: u64,
+    /// Of the two numbers' bytes: a flipped digit would otherwise be a believable number.
     crc32c: u32,
+}
+
+/// What a checkpoint says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Everything up to here is in the days, or late.
+    pub(crate) applied: u64,
+    /// Everything up to here is in the days.
+    pub(crate) late_above: u64,
+}
+
+impl Position {
+    fn checksum(self) -> u32 {
+        crc32c::crc32c_append(crc32c::crc32c(&self.applied.to_le_bytes()), &self.late_above.to_le_bytes())
+    }
 }
 
 /// The checkpoint's file.
@@ -28,8 +45,8 @@ impl Checkpoint {
         Self(directory.join("checkpoint"))
     }
 
-    /// The last applied sequence; `None` when there is no checkpoint.
-    pub(crate) fn load(&self) -> Result<Option<u64>, OpenError> {
+    /// Where the days are; `None` when there is no checkpoint.
+    pub(crate) fn load(&self) -> Result<Option<Position>, OpenError> {
         let text = match fs::read(&self.0) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -43,15 +60,17 @@ impl Checkpoint {
         if content.version != VERSION {
             return Err(OpenError::Version { path: self.0.clone(), version: content.version });
         }
-        if content.crc32c != crc32c::crc32c(&content.applied.to_le_bytes()) {
+        let position = Position { applied: content.applied, late_above: content.late_above };
+        if content.crc32c != position.checksum() {
             return Err(damaged());
         }
-        Ok(Some(content.applied))
+        Ok(Some(position))
     }
 
-    /// Says that everything up to `applied` is in the days, synced.
-    pub(crate) fn store(&self, applied: u64) -> io::Result<()> {
-        let content = Content { version: VERSION, applied, crc32c: crc32c::crc32c(&applied.to_le_bytes()) };
+    /// Says where the days are, synced.
+    pub(crate) fn store(&self, position: Position) -> io::Result<()> {
+        let Position { applied, late_above } = position;
+        let content = Content { version: VERSION, applied, late_above, crc32c: position.checksum() };
         files::replace(&self.0, &serde_json::to_vec(&content)?)
     }
 }
@@ -65,10 +84,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = Checkpoint::at(folder.path());
         assert_eq!(checkpoint.load().unwrap(), None);
-        checkpoint.store(41).unwrap();
-        assert_eq!(checkpoint.load().unwrap(), Some(41));
+        let position = Position { applied: 41, late_above: 30 };
+        checkpoint.store(position).unwrap();
+        assert_eq!(checkpoint.load().unwrap(), Some(position));
         let text = fs::read_to_string(&checkpoint.0).unwrap();
-        fs::write(&checkpoint.0, text.replace("41", "42")).unwrap();
-        assert!(matches!(checkpoint.load(), Err(OpenError::Checkpoint(_))));
+        for (number, other) in [("41", "42"), ("30", "31")] {
+            fs::write(&checkpoint.0, text.replace(number, other)).unwrap();
+            assert!(matches!(checkpoint.load(), Err(OpenError::Checkpoint(_))));
+        }
     }
 }

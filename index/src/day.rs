@@ -5,6 +5,7 @@ mod collect;
 mod excluded;
 mod grams;
 mod index;
+mod parts;
 mod query;
 mod reader;
 mod rows;
@@ -21,9 +22,10 @@ use system_log_model::OrgId;
 pub(crate) use collect::{Bounds, By, Hit, Windows};
 pub(crate) use grams::GRAM;
 pub(crate) use index::{DayIndex, IndexBuilder, Prepared};
+pub(crate) use parts::DayParts;
 pub(crate) use query::Conditions;
 pub(crate) use reader::{CachedChunk, OrgReader};
-pub(crate) use rows::{Rows, damaged};
+pub(crate) use rows::{InOrder, Rows, damaged};
 pub(crate) use sealed::{SealedRows, SealedWriter, SpanAt, place};
 pub(crate) use store::DayChunks;
 
@@ -103,18 +105,16 @@ pub(crate) struct Extent {
     pub(crate) rows: u64,
 }
 
-/// An open day.
+/// An open part of a day: rows, and an index of them.
 pub(crate) struct DayHandle {
     pub(crate) rows: Rows,
-    /// `None` while that of a closed day has to be made again: its rows are then looked at one after the other.
+    /// `None` while it has to be made again: rows are then looked at one after the other.
     index: RwLock<Option<Arc<DayIndex>>>,
-    /// Whether the index had to be made from the store.
-    pub(crate) was_rebuilt: bool,
 }
 
 impl DayHandle {
-    fn new(rows: Rows, index: Option<DayIndex>, was_rebuilt: bool) -> Self {
-        Self { rows, index: RwLock::new(index.map(Arc::new)), was_rebuilt }
+    fn new(rows: Rows, index: Option<DayIndex>) -> Self {
+        Self { rows, index: RwLock::new(index.map(Arc::new)) }
     }
 
     /// The index, if it is whole.
@@ -135,43 +135,42 @@ impl DayHandle {
         *self.index.write() = None;
     }
 
-    /// Brings store and index together. An index that is missing, unreadable or not in step is made from the store (S3).
+    /// Brings store and index of a live day together. When the index is missing, unreadable or not in step the day is open
+    /// without one: nothing can be added to it, and it is closed as soon as may be (S3).
     pub(crate) fn open(engine: Box<dyn Engine>, index: &Path, writer_memory: usize) -> Result<Self, DayError> {
         let rows = Rows::Live(DayChunks::new(engine)?);
         let extent = rows.extent();
         if let Ok(index) = DayIndex::open(index, writer_memory) {
             if index.extent() == extent {
-                return Ok(Self::new(rows, Some(index), false));
+                return Ok(Self::new(rows, Some(index)));
             }
             // The index follows the store, so it is never ahead of it by itself.
             if index.extent().last > extent.last {
                 return Err(DayError::Incomplete { noted: index.extent().rows, found: extent.rows });
             }
             // A crash between store and index leaves the index a little behind: only that little is added.
-            if index.extent().last < extent.last {
+            if index.extent().last < extent.last && extent.rows - index.extent().rows <= LITTLE {
                 index.add_from(&rows)?;
                 if index.extent() == extent {
                     index.close_writer();
-                    return Ok(Self::new(rows, Some(index), false));
+                    return Ok(Self::new(rows, Some(index)));
                 }
             }
         }
-        let fresh = DayIndex::create(index, writer_memory)?;
         if extent.rows > 0 {
-            fresh.add_from(&rows)?;
-            fresh.close_writer();
+            return Ok(Self::new(rows, None));
         }
-        Ok(Self::new(rows, Some(fresh), extent.rows > 0))
+        Ok(Self::new(rows, Some(DayIndex::create(index, writer_memory)?)))
     }
 
-    /// Opens a closed day. Without a whole index it is open all the same; see [`Self::rebuild_index`].
+    /// Opens a part of a closed day. Without a whole index it is open all the same; see [`Self::rebuild_index`].
     pub(crate) fn open_sealed(directory: &Path) -> Result<Self, DayError> {
         let rows = Rows::Sealed(SealedRows::open(directory)?);
         let index = DayIndex::open_sealed(&directory.join(INDEX), rows.extent()).ok();
-        Ok(Self::new(rows, index, false))
+        Ok(Self::new(rows, index))
     }
 
-    /// Makes the index of a closed day from its rows, unless it is whole by now (S3). Questions go on meanwhile. Only one
+    /// Makes the index of a part of a closed day from its rows, unless it is whole by now (S3). Questions go on meanwhile. Only one
     /// thread may do this.
     pub(crate) fn rebuild_index(&self, directory: &Path, writer_memory: usize) -> Result<(), DayError> {
         let path = directory.join(INDEX);
@@ -203,6 +202,9 @@ impl DayHandle {
         index.add(fresh.map(|stored| (stored.id.sequence.0, &stored.event)), extent)
     }
 }
+
+/// An index that is behind by more rows than two rounds of the applier have is made again, in the background.
+const LITTLE: u64 = 1 << 17;
 
 /// The directory of a closed day's index, beside its rows.
 pub(crate) const INDEX: &str = "index";

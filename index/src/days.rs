@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use system_log_model::clock::{Day, MICROS_PER_DAY};
 use system_log_model::{OrgId, Timestamp};
 
 use crate::chunk::Chunk;
-use crate::day::{DayError, DayHandle};
+use crate::day::{DayError, DayHandle, DayParts};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
 use crate::error::chain;
@@ -26,12 +26,12 @@ use crate::options::StoreLimits;
 pub(crate) mod directory;
 mod handles;
 mod repair;
+mod rewrite;
+
+use directory::PartName;
 
 /// Events of a day by organisation, ascending.
 pub(crate) type DayEvents = Vec<(OrgId, Vec<Arc<Stored>>)>;
-
-/// Late chunks and their day.
-pub(crate) type DayChunkList = (Day, Vec<Arc<Chunk>>);
 
 /// See the file's first lines.
 pub(crate) struct Days {
@@ -48,6 +48,8 @@ pub(crate) struct Days {
     suspects: Mutex<BTreeSet<Day>>,
     /// Closed days whose index has to be made again.
     unindexed: Mutex<BTreeSet<Day>>,
+    late_rows: AtomicUsize,
+    late_bytes: AtomicUsize,
     /// Held by the applier for a round, so that nobody closes a day under its hands.
     pub(crate) applying: Mutex<()>,
 }
@@ -61,15 +63,25 @@ pub(crate) struct Incidents {
 }
 
 /// What a day has beside late rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Base {
     /// Nothing.
     #[default]
     Nothing,
     /// A store and an index that are still written.
     Live,
-    /// The file and the index of that generation.
-    Sealed(u32),
+    /// Parts, each a file and an index, ascending.
+    Sealed(Arc<[PartName]>),
+}
+
+impl Base {
+    /// The parts of a closed day; none of any other.
+    pub(crate) fn parts(&self) -> &[PartName] {
+        match self {
+            Self::Sealed(parts) => parts,
+            Self::Live | Self::Nothing => &[],
+        }
+    }
 }
 
 #[derive(Default)]
@@ -81,9 +93,9 @@ struct Slot {
 #[derive(Default)]
 struct State {
     base: Base,
-    open: Option<Arc<DayHandle>>,
+    open: Option<Arc<DayParts>>,
     /// Closed by us and still held by a reader: the engine's lock allows no second handle.
-    lingering: Weak<DayHandle>,
+    lingering: Weak<DayParts>,
     late: Late,
     late_since: Option<Instant>,
     /// Rows go to the late ones from now on, because the day is being written anew.
@@ -92,16 +104,18 @@ struct State {
 
 /// A day at one moment.
 pub(crate) struct View {
-    pub(crate) handle: Option<Arc<DayHandle>>,
+    pub(crate) parts: Option<Arc<DayParts>>,
     pub(crate) late: Late,
 }
 
 /// What is known of a day without opening it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Glance {
     pub(crate) day: Day,
     pub(crate) base: Base,
     pub(crate) late_rows: u64,
+    /// The lowest sequence among those.
+    pub(crate) late_from: Option<u64>,
     pub(crate) late_since: Option<Instant>,
 }
 
@@ -119,39 +133,21 @@ impl Days {
             incidents: Mutex::default(),
             suspects: Mutex::default(),
             unindexed: Mutex::default(),
+            late_rows: AtomicUsize::new(0),
+            late_bytes: AtomicUsize::new(0),
             applying: Mutex::default(),
             root,
         };
         for day in directory::list(&days.root)? {
             let path = days.path(day);
             let base = directory::base(&path)?;
-            if let Base::Sealed(generation) = base {
-                directory::tidy(&path, generation)?;
+            if let Base::Sealed(parts) = &base {
+                directory::tidy(&path, parts)?;
             }
             let state = Mutex::new(State { base, ..State::default() });
             days.slots.lock().insert(day, Arc::new(Slot { state, used: AtomicU64::new(0) }));
         }
         Ok(days)
-    }
-
-    /// Gives days the late rows they had when the store was closed. Those that a closed day has meanwhile are returned.
-    pub(crate) fn load_late(&self, loaded: HashMap<Day, Vec<Arc<Chunk>>>) -> Result<Vec<DayChunkList>, DayError> {
-        let mut known = Vec::new();
-        for (day, mut chunks) in loaded {
-            chunks.sort_by_key(|chunk| chunk.bounds());
-            let slot = self.slots.lock().entry(day).or_default().clone();
-            let base = slot.state.lock().base;
-            let last = match base {
-                Base::Sealed(_) => self.open(day, &slot, 0)?.map_or(0, |handle| handle.rows.extent().last),
-                Base::Live | Base::Nothing => 0,
-            };
-            let (done, late): (Vec<_>, Vec<_>) = chunks.into_iter().partition(|chunk| chunk.bounds().1 <= last);
-            slot.state.lock().add_late(late);
-            if !done.is_empty() {
-                known.push((day, done));
-            }
-        }
-        Ok(known)
     }
 
     fn path(&self, day: Day) -> PathBuf {
@@ -179,25 +175,25 @@ impl Days {
         self.slots.lock().get(&day).cloned()
     }
 
-    /// A day's handle; `None` when it has none. `applied` is what the days must have.
-    pub(crate) fn get(&self, day: Day, applied: u64) -> Result<Option<Arc<DayHandle>>, DayError> {
+    /// What a day has on disk; `None` when that is nothing. `applied` is what the days must have.
+    pub(crate) fn get(&self, day: Day, applied: u64) -> Result<Option<Arc<DayParts>>, DayError> {
         let Some(slot) = self.slot(day) else {
             return Ok(None);
         };
         self.open(day, &slot, applied)
     }
 
-    /// A day's handle and its late rows, of one moment.
+    /// What a day has on disk and its late rows, of one moment.
     pub(crate) fn view(&self, day: Day, applied: u64) -> Result<Option<View>, DayError> {
         let Some(slot) = self.slot(day) else {
             return Ok(None);
         };
         loop {
-            let handle = self.open(day, &slot, applied)?;
+            let parts = self.open(day, &slot, applied)?;
             let state = slot.state.lock();
-            // Between the two somebody may have closed the handle or written the day anew.
+            // Between the two somebody may have closed the day or written it anew.
             if state.open.is_some() || state.base == Base::Nothing {
-                return Ok(Some(View { handle: state.open.clone().or(handle), late: state.late.clone() }));
+                return Ok(Some(View { parts: state.open.clone().or(parts), late: state.late.clone() }));
             }
         }
     }
@@ -210,13 +206,14 @@ impl Days {
     /// What is known of every day, ascending.
     pub(crate) fn glances(&self) -> Vec<Glance> {
         let slots: Vec<(Day, Arc<Slot>)> = self.slots.lock().iter().map(|(day, slot)| (*day, slot.clone())).collect();
-        let glance = |(day, slot): (Day, Arc<Slot>)| {
-            let state = slot.state.lock();
-            Glance { day, base: state.base, late_rows: late::rows(&state.late), late_since: state.late_since }
-        };
-        let mut glances: Vec<Glance> = slots.into_iter().map(glance).collect();
+        let mut glances: Vec<Glance> = slots.iter().map(|(day, slot)| slot.glance(*day)).collect();
         glances.sort_unstable_by_key(|glance| glance.day);
         glances
+    }
+
+    /// What is known of a day.
+    pub(crate) fn glance(&self, day: Day) -> Option<Glance> {
+        self.slot(day).map(|slot| slot.glance(day))
     }
 
     /// Whether a day is written in place at `now`, and not yet from aside.
@@ -239,7 +236,9 @@ impl Days {
                 Base::Live => {}
             }
         }
-        self.open(day, &slot, applied)
+        // Without an index nothing can be added: rows are late ones until the day is closed, which makes one.
+        let live = self.open(day, &slot, applied)?.filter(|parts| parts.is_live() && !parts.is_unindexed());
+        Ok(live.and_then(|parts| parts.all().first().cloned()))
     }
 
     /// The highest sequence a day has.
@@ -247,84 +246,42 @@ impl Days {
         let Some(view) = self.view(day, applied)? else {
             return Ok(0);
         };
-        let base = view.handle.map_or(0, |handle| handle.rows.extent().last);
+        let base = view.parts.map_or(0, |parts| parts.last());
         Ok(view.late.iter().map(|chunk| chunk.bounds().1).fold(base, u64::max))
     }
 
     /// Makes late rows visible.
     pub(crate) fn add_late(&self, day: Day, chunks: Vec<Arc<Chunk>>) {
+        if chunks.is_empty() {
+            return;
+        }
         let slot = self.slots.lock().entry(day).or_default().clone();
-        slot.state.lock().add_late(chunks);
-    }
-
-    /// From now on the day's rows are late ones; what it has at this moment.
-    pub(crate) fn begin_closing(&self, day: Day, applied: u64) -> Result<Option<View>, DayError> {
-        let Some(slot) = self.slot(day) else {
-            return Ok(None);
-        };
-        {
-            let _between_rounds = self.applying.lock();
-            slot.state.lock().is_closing = true;
-        }
-        self.view(day, applied)
-    }
-
-    /// Gives closing up; the day goes on as it was.
-    pub(crate) fn stop_closing(&self, day: Day) {
-        if let Some(slot) = self.slot(day) {
-            slot.state.lock().is_closing = false;
-        }
-    }
-
-    /// Where the next generation of a day is written; the directory is fresh.
-    pub(crate) fn prepare(&self, day: Day) -> Result<(u32, PathBuf), DayError> {
-        let base = self.slot(day).map_or(Base::Nothing, |slot| slot.state.lock().base);
-        let generation = match base {
-            Base::Sealed(generation) => generation + 1,
-            Base::Live | Base::Nothing => 1,
-        };
-        let path = self.path(day);
-        let into = directory::unfinished(&path, generation);
-        let fresh = || -> io::Result<()> {
-            files::make_directory(&path)?;
-            if into.exists() {
-                fs::remove_dir_all(&into)?;
-            }
-            fs::create_dir(&into)
-        };
-        fresh().map_err(EngineError::io(&into))?;
-        Ok((generation, into))
-    }
-
-    /// Puts a finished generation in the place of what the day was, with `taken` of its late chunks in it. Returns the handle
-    /// the day had: its files may go once nobody holds it. `None` when the day is gone meanwhile.
-    pub(crate) fn replace(&self, day: Day, generation: u32, taken: usize) -> Result<Option<Weak<DayHandle>>, DayError> {
-        let path = self.path(day);
-        directory::finish(&path, generation).map_err(EngineError::io(&path))?;
-        let handle = DayHandle::open_sealed(&directory::sealed(&path, generation))?;
-        self.writing.lock().retain(|other| *other != day);
-        let Some(slot) = self.slot(day) else {
-            return Ok(None);
-        };
         let mut state = slot.state.lock();
-        let before = state.open.replace(Arc::new(handle));
-        if let Some(handle) = &before {
-            handle.close_writer();
-        }
-        state.base = Base::Sealed(generation);
-        state.lingering = Weak::new();
-        state.late = Arc::new(state.late[taken..].to_vec());
-        state.late_since = (!state.late.is_empty()).then(Instant::now);
-        state.is_closing = false;
-        Ok(Some(before.map_or_else(Weak::new, |handle| Arc::downgrade(&handle))))
+        state.late_since.get_or_insert_with(Instant::now);
+        let mut late = state.late.to_vec();
+        late.extend(chunks);
+        self.set_late(&mut state, late);
     }
 
-    /// Removes what a closed day no longer needs on disk.
-    pub(crate) fn tidy(&self, day: Day) -> io::Result<()> {
-        let Some(Base::Sealed(generation)) = self.slot(day).map(|slot| slot.state.lock().base) else {
-            return Ok(());
-        };
-        directory::tidy(&self.path(day), generation)
+    fn set_late(&self, state: &mut State, late: Vec<Arc<Chunk>>) {
+        let (before, now) = (late::size(&state.late), late::size(&late));
+        self.late_rows.fetch_add(now.rows, Ordering::AcqRel);
+        self.late_bytes.fetch_add(now.bytes, Ordering::AcqRel);
+        self.late_rows.fetch_sub(before.rows, Ordering::AcqRel);
+        self.late_bytes.fetch_sub(before.bytes, Ordering::AcqRel);
+        state.late = Arc::new(late);
+    }
+
+    /// How much of all days is late.
+    pub(crate) fn late(&self) -> late::Size {
+        let load = |number: &AtomicUsize| number.load(Ordering::Acquire);
+        late::Size { rows: load(&self.late_rows), bytes: load(&self.late_bytes) }
+    }
+
+    /// The lowest sequence that only the log has on disk, because it is late. Ask after the applied position was read: what is
+    /// applied is late by then, or it is in a day.
+    pub(crate) fn oldest_late(&self) -> Option<u64> {
+        self.glances().iter().filter_map(|glance| glance.late_from).min()
     }
 
     /// Says that something in a day could not be read.
@@ -336,33 +293,32 @@ impl Days {
         self.suspects.lock().pop_first()
     }
 
-    fn open(&self, day: Day, slot: &Slot, applied: u64) -> Result<Option<Arc<DayHandle>>, DayError> {
+    fn open(&self, day: Day, slot: &Slot, applied: u64) -> Result<Option<Arc<DayParts>>, DayError> {
         let now = self.tick.fetch_add(1, Ordering::Relaxed);
         slot.used.store(now, Ordering::Relaxed);
         let mut state = slot.state.lock();
-        if let Some(handle) = &state.open {
-            return Ok(Some(handle.clone()));
+        if let Some(parts) = &state.open {
+            return Ok(Some(parts.clone()));
         }
-        let handle = match (state.lingering.upgrade(), state.base) {
+        // What is late is not on disk; a day that has to be made again is made without it.
+        let late = state.late.iter().map(|chunk| chunk.bounds().0).min();
+        let up_to = late.map_or(applied, |first| applied.min(first.saturating_sub(1)));
+        let parts = match (state.lingering.upgrade(), state.base.clone()) {
             (_, Base::Nothing) => return Ok(None),
-            (Some(handle), _) => handle,
-            (None, Base::Live) => Arc::new(self.open_live(day, applied)?),
-            (None, Base::Sealed(generation)) => Arc::new(self.open_sealed(day, generation, applied, &mut state)?),
+            (Some(parts), _) => parts,
+            (None, Base::Live) => Arc::new(DayParts::of(vec![Arc::new(self.open_live(day, up_to)?)])),
+            (None, Base::Sealed(names)) => Arc::new(self.open_sealed(day, &names, up_to, &mut state)?),
         };
-        if handle.was_rebuilt {
-            tracing::warn!(%day, "the day's index was made again from its store");
-            self.incidents.lock().rebuilt.push(day);
-        }
-        if handle.index().is_none() {
+        if parts.is_unindexed() {
             self.unindexed.lock().insert(day);
         }
-        state.open = Some(handle.clone());
+        state.open = Some(parts.clone());
         drop(state);
         self.close_some(day);
-        Ok(Some(handle))
+        Ok(Some(parts))
     }
 
-    fn open_live(&self, day: Day, applied: u64) -> Result<DayHandle, DayError> {
+    fn open_live(&self, day: Day, up_to: u64) -> Result<DayHandle, DayError> {
         let path = self.path(day);
         files::make_directory(&path).map_err(EngineError::io(&path))?;
         let (store, index) = (path.join("store"), path.join("index"));
@@ -372,7 +328,7 @@ impl Days {
             Err(error) if !is_lost(&error) => Err(error),
             Err(error) => {
                 tracing::error!(%day, error = chain(&error), "a day's store cannot be opened and is set aside");
-                self.remake_live(day, applied)
+                self.remake_live(day, up_to)
             }
         }
     }
@@ -380,33 +336,35 @@ impl Days {
     fn open_sealed(
         &self,
         day: Day,
-        generation: u32,
-        applied: u64,
+        names: &[PartName],
+        up_to: u64,
         state: &mut MutexGuard<'_, State>,
-    ) -> Result<DayHandle, DayError> {
-        let directory = directory::sealed(&self.path(day), generation);
-        match DayHandle::open_sealed(&directory) {
+    ) -> Result<DayParts, DayError> {
+        let path = self.path(day);
+        let open = |name: &PartName| DayHandle::open_sealed(&name.path(&path)).map(Arc::new);
+        match names.iter().map(open).collect::<Result<Vec<_>, _>>() {
             // A footer that is gone.
             Err(DayError::Sealed) => {
                 tracing::error!(%day, "a closed day is damaged and is made again from what is whole of it");
-                let generation = self.remake_sealed(day, generation, applied)?;
-                state.base = Base::Sealed(generation);
-                DayHandle::open_sealed(&directory::sealed(&self.path(day), generation))
+                let name = self.remake_sealed(day, names, up_to)?;
+                state.base = Base::Sealed([name].into());
+                Ok(DayParts::of(vec![open(&name)?]))
             }
-            opened => opened,
+            opened => opened.map(DayParts::of),
         }
     }
 
-    /// Removes the days whose last instant is before `cutoff`; each with the late rows it had. Readers that hold one keep it
-    /// until they are done.
-    pub(crate) fn remove_before(&self, cutoff: Timestamp) -> io::Result<Vec<(Day, Late)>> {
+    /// Removes the days whose last instant is before `cutoff`. Readers that hold one keep it until they are done.
+    pub(crate) fn remove_before(&self, cutoff: Timestamp) -> io::Result<Vec<Day>> {
         let mut removed = Vec::new();
         for day in self.all() {
             if day.end() > cutoff {
                 continue;
             }
             self.writing.lock().retain(|other| *other != day);
-            let late = self.slots.lock().remove(&day).map(|slot| slot.state.lock().late.clone());
+            if let Some(slot) = self.slots.lock().remove(&day) {
+                self.set_late(&mut slot.state.lock(), Vec::new());
+            }
             // The name goes first, so that a removal that is cut off leaves no half day.
             let path = self.path(day);
             let going = self.root.join(format!("{day}.removed"));
@@ -418,7 +376,7 @@ impl Days {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
-            removed.push((day, late.unwrap_or_default()));
+            removed.push(day);
         }
         if !removed.is_empty() {
             files::sync_directory(&self.root)?;
@@ -431,17 +389,32 @@ impl Days {
         let mut sum = (0, 0);
         for glance in self.glances() {
             let path = self.path(glance.day);
-            let (store, index) = match glance.base {
-                Base::Nothing => continue,
-                Base::Live => (path.join("store"), path.join("index")),
-                Base::Sealed(generation) => {
-                    let sealed = directory::sealed(&path, generation);
-                    (sealed.join(crate::day::sealed::FILE), sealed.join(crate::day::INDEX))
+            let places = match &glance.base {
+                Base::Nothing => Vec::new(),
+                Base::Live => vec![(path.join("store"), path.join("index"))],
+                Base::Sealed(parts) => {
+                    let both = |part: PathBuf| (part.join(crate::day::sealed::FILE), part.join(crate::day::INDEX));
+                    parts.iter().map(|part| both(part.path(&path))).collect()
                 }
             };
-            sum = (sum.0 + files::disk_bytes(&store), sum.1 + files::disk_bytes(&index));
+            for (store, index) in places {
+                sum = (sum.0 + files::disk_bytes(&store), sum.1 + files::disk_bytes(&index));
+            }
         }
         sum
+    }
+}
+
+impl Slot {
+    fn glance(&self, day: Day) -> Glance {
+        let state = self.state.lock();
+        Glance {
+            day,
+            base: state.base.clone(),
+            late_rows: late::size(&state.late).rows as u64,
+            late_from: state.late.iter().map(|chunk| chunk.bounds().0).min(),
+            late_since: state.late_since,
+        }
     }
 }
 
@@ -454,23 +427,11 @@ fn is_lost(error: &DayError) -> bool {
     }
 }
 
-impl State {
-    fn add_late(&mut self, chunks: Vec<Arc<Chunk>>) {
-        if chunks.is_empty() {
-            return;
-        }
-        self.late_since.get_or_insert_with(Instant::now);
-        let mut late = self.late.to_vec();
-        late.extend(chunks);
-        self.late = Arc::new(late);
-    }
-}
-
 /// Events by organisation, in the order the organisation's rows are kept in.
-pub(crate) fn by_org(events: impl IntoIterator<Item = Stored>) -> DayEvents {
+pub(crate) fn by_org(events: impl IntoIterator<Item = Arc<Stored>>) -> DayEvents {
     let mut orgs: BTreeMap<OrgId, Vec<Arc<Stored>>> = BTreeMap::new();
     for stored in events {
-        orgs.entry(stored.event.org.clone()).or_default().push(Arc::new(stored));
+        orgs.entry(stored.event.org.clone()).or_default().push(stored);
     }
     for rows in orgs.values_mut() {
         rows.sort_unstable_by_key(|stored| stored.id.sequence);

@@ -35,7 +35,7 @@ pub enum OpenError {
     #[error("the store of directory, dead letters and keys cannot be opened")]
     Meta(#[source] DayError),
     /// Events of closed days that are not folded in yet cannot be read.
-    #[error("the store of late events cannot be opened")]
+    #[error("late events cannot be told from the others")]
     Late(#[source] DayError),
     /// Written by a version that is not known here.
     #[error("{} has format version {version}, which this build does not know", .path.display())]

@@ -23,8 +23,6 @@ pub(crate) enum Failpoint {
     IndexCommit,
     /// With rows in a day's index and nothing noted.
     IndexCommitted,
-    /// With late rows in their store and not in its note.
-    LateNote,
     /// Before members, bindings and letters are taken over.
     MetaApply,
     /// With those taken over and the keys not.
@@ -39,7 +37,7 @@ pub(crate) enum Failpoint {
     DayName,
     /// With a closed day named beside what it was made of.
     DayNamed,
-    /// With a closed day in its place and its late rows still in their store.
+    /// With a part in its place and its late rows still in the log.
     DayLate,
     /// Before the old files of a closed day are removed.
     DayTidy,
@@ -69,7 +67,7 @@ mod armed {
     /// In a child of the rig: `name:n`, to end at the n-th time that place is reached.
     pub(crate) const VARIABLE: &str = "SYSTEM_LOG_FAILPOINT";
 
-    pub(crate) const ALL: [Failpoint; 22] = [
+    pub(crate) const ALL: [Failpoint; 21] = [
         Failpoint::LogAppend,
         Failpoint::LogTorn,
         Failpoint::LogSync,
@@ -79,7 +77,6 @@ mod armed {
         Failpoint::ChunkRewrite,
         Failpoint::IndexCommit,
         Failpoint::IndexCommitted,
-        Failpoint::LateNote,
         Failpoint::MetaApply,
         Failpoint::KeysAdd,
         Failpoint::KeysMerged,

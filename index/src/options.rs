@@ -49,8 +49,6 @@ pub struct StoreLimits {
     pub live_days: usize,
     /// Cache of one day's store, in bytes; the engine really uses several times as much.
     pub day_cache: u64,
-    /// Cache of the store of late rows, in bytes.
-    pub late_cache: u64,
     /// Cache of the store of directory, dead letters and keys, in bytes.
     pub meta_cache: u64,
     /// A segment of the log is closed when it is so long, in bytes.
@@ -73,7 +71,6 @@ impl Default for StoreLimits {
             open_days: 96,
             live_days: 6,
             day_cache: 1 << 20,
-            late_cache: 2 << 20,
             meta_cache: 16 << 20,
             segment_bytes: 64 << 20,
         }

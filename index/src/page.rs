@@ -13,7 +13,7 @@ use system_log_model::column::TableColumn;
 use system_log_model::order::{KeyRef, SortKey};
 use system_log_model::{Direction as Towards, EventId, OrderBy, Query, Sequence};
 
-use crate::day::{By, Hit};
+use crate::day::{By, DayError, Hit, OrgReader};
 use crate::entry::{Snapshot, Stored};
 use crate::error::ReadError;
 use crate::plan::{Go, Plan, instant};
@@ -209,12 +209,13 @@ fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best
         }
         let mut rows: Vec<Chosen> = plan.late_of(day)?.iter().map(Chosen::in_memory).collect();
         rows.retain(|row| is_behind(walk, cursor, row.key.by_ref(), row.sequence));
-        let late = rows.len();
-        if let Some(open) = plan.open(day)? {
-            rows.extend(open.first(by, after, missing)?.into_iter().map(|hit| Chosen::in_day(day, hit)));
+        // Those of one part are in walking order already, late ones are in none.
+        let parts = plan.parts(day)?;
+        let is_sorted = rows.is_empty() && parts.len() <= 1;
+        for part in parts {
+            rows.extend(part.first(by, after, missing)?.into_iter().map(|hit| Chosen::in_day(day, hit)));
         }
-        // Those of the day itself are in walking order already.
-        if late > 0 {
+        if !is_sorted {
             rows.sort_unstable_by(|a, b| walk.compare((a.key.by_ref(), a.sequence), (b.key.by_ref(), b.sequence)));
         }
         rows.truncate(missing);
@@ -226,19 +227,18 @@ fn by_time(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best
 fn by_key(plan: &Plan<'_>, walk: Walk, cursor: Option<&Cursor>, best: &mut Best) -> Result<(), ReadError> {
     let column = walk.order.column;
     for day in plan.days() {
-        let Some(open) = plan.open(day)? else {
-            continue;
-        };
-        let mut reader = open.reader();
-        open.each(&mut reader, open.natural(), None, |chunk, row, hit| {
-            let key = chunk.key(column, row).map_err(open.failed())?;
-            let sequence = Sequence(hit.sequence);
-            // The key is copied only of rows that are kept.
-            if best.is_wanted(key, sequence) && is_behind(walk, cursor, key, sequence) {
-                best.push(Chosen { key: key.to_key(), sequence, place: Place::Day(day, hit) });
-            }
-            Ok(Go::On)
-        })?;
+        for part in plan.parts(day)? {
+            let mut reader = part.reader();
+            part.each(&mut reader, part.natural(), None, |chunk, row, hit| {
+                let key = chunk.key(column, row).map_err(part.failed())?;
+                let sequence = Sequence(hit.sequence);
+                // The key is copied only of rows that are kept.
+                if best.is_wanted(key, sequence) && is_behind(walk, cursor, key, sequence) {
+                    best.push(Chosen { key: key.to_key(), sequence, place: Place::Day(day, hit) });
+                }
+                Ok(Go::On)
+            })?;
+        }
     }
     Ok(())
 }
@@ -259,13 +259,16 @@ pub(crate) fn fetch(shared: &Shared, query: &Query, chosen: &[Chosen]) -> Result
         let failed = |source| ReadError::Day { day, source };
         let applied = shared.memory.applied();
         // A day that was swept away between choosing and reading is beyond the retention.
-        let Some(handle) = shared.days.get(day, applied).map_err(failed)? else {
+        let Some(parts) = shared.days.get(day, applied).map_err(failed)? else {
             continue;
         };
-        let mut reader = crate::day::OrgReader::new(&handle.rows, &query.org);
+        let mut readers: Vec<Option<OrgReader<'_>>> = parts.all().iter().map(|_| None).collect();
         for (hit, at) in wanted {
-            let missing = || failed(crate::day::DayError::Missing(hit.sequence));
-            let located = reader.locate(hit).map_err(failed)?;
+            let missing = || failed(DayError::Missing(hit.sequence));
+            let part = parts.place_of(hit.sequence);
+            let (handle, slot) = parts.all().get(part).zip(readers.get_mut(part)).ok_or_else(missing)?;
+            let located =
+                slot.get_or_insert_with(|| OrgReader::new(&handle.rows, &query.org)).locate(hit).map_err(failed)?;
             let (chunk, row) = located.ok_or_else(missing)?;
             let event = chunk.events().map_err(failed)?.get(row);
             let id = EventId { sequence: Sequence(hit.sequence), day };
@@ -295,8 +298,8 @@ pub(crate) fn count(shared: &Shared, query: &Query, snapshot: Snapshot) -> Resul
     let plan = Plan::new(shared, query, snapshot)?;
     let mut count = plan.in_memory()?.len() as u64;
     for day in plan.days() {
-        if let Some(open) = plan.open(day)? {
-            count += open.count()?;
+        for part in plan.parts(day)? {
+            count += part.count()?;
         }
     }
     Ok(count)

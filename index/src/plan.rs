@@ -7,7 +7,8 @@ use system_log_model::clock::Day;
 use system_log_model::{Query, Timestamp};
 
 use crate::day::{
-    Bounds, By, CachedChunk, Conditions, DayHandle, Hit, OrgReader, Prepared, Rows, SealedRows, SpanAt, Windows,
+    Bounds, By, CachedChunk, Conditions, DayError, DayHandle, Hit, OrgReader, Prepared, Rows, SealedRows, SpanAt,
+    Windows, damaged,
 };
 use crate::days::View;
 use crate::entry::{Snapshot, Stored};
@@ -97,25 +98,30 @@ impl<'q> Plan<'q> {
         }
     }
 
-    /// Opens a day; `None` when it has gone meanwhile.
-    pub(crate) fn open(&self, day: Day) -> Result<Option<OpenDay<'_, 'q>>, ReadError> {
+    /// The parts of a day that can hold rows; none when it has gone meanwhile.
+    pub(crate) fn parts(&self, day: Day) -> Result<Vec<OpenPart<'_, 'q>>, ReadError> {
         let failed = |source| ReadError::Day { day, source };
         let applied = self.captured.applied;
-        let handle = match self.aside.get(&day) {
-            Some(view) => view.handle.clone(),
+        let parts = match self.aside.get(&day) {
+            Some(view) => view.parts.clone(),
             None => self.shared.days.get(day, applied).map_err(failed)?,
         };
-        let Some(handle) = handle else {
-            return Ok(None);
-        };
+        let mut open = Vec::new();
+        for part in parts.iter().flat_map(|parts| parts.all()) {
+            open.extend(self.open(day, part.clone()).map_err(failed)?);
+        }
+        Ok(open)
+    }
+
+    fn open(&self, day: Day, handle: Arc<DayHandle>) -> Result<Option<OpenPart<'_, 'q>>, DayError> {
         let windows = handle.rows.windows(&self.query.org, &self.verdict.grams());
         if windows.is_empty() {
             return Ok(None);
         }
         let bounds = Bounds { windows, ..self.bounds() };
         let conditions = Conditions { org: &self.query.org, filter: &self.query.filter };
-        let prepared = handle.index().map(|index| index.prepare(conditions)).transpose().map_err(failed)?;
-        Ok(Some(OpenDay { plan: self, day, handle, prepared, bounds }))
+        let prepared = handle.index().map(|index| index.prepare(conditions)).transpose()?;
+        Ok(Some(OpenPart { plan: self, day, handle, prepared, bounds }))
     }
 }
 
@@ -127,17 +133,17 @@ fn days_of(shared: &Shared, query: &Query) -> Vec<Day> {
     days
 }
 
-/// A question on one day.
-pub(crate) struct OpenDay<'p, 'q> {
+/// A question on one part of a day.
+pub(crate) struct OpenPart<'p, 'q> {
     plan: &'p Plan<'q>,
     day: Day,
     handle: Arc<DayHandle>,
-    /// `None` while the day has no index.
+    /// `None` while the part has no index.
     prepared: Option<Prepared>,
     bounds: Bounds,
 }
 
-impl OpenDay<'_, '_> {
+impl OpenPart<'_, '_> {
     /// A reader of the organisation's rows.
     pub(crate) fn reader(&self) -> OrgReader<'_> {
         OrgReader::new(&self.handle.rows, &self.plan.query.org)
@@ -194,7 +200,9 @@ impl OpenDay<'_, '_> {
             }
             return self.scan(sealed, reader, by, after, visit);
         }
-        let Some(prepared) = &self.prepared else { return Ok(()) };
+        let Some(prepared) = &self.prepared else {
+            return self.scan_live(reader, by, after, visit);
+        };
         let exact = prepared.search_is_exact;
         loop {
             let hits = prepared.first(self.bounds.clone(), by, after, CANDIDATES).map_err(self.failed())?;
@@ -256,15 +264,48 @@ impl OpenDay<'_, '_> {
         sealed: &SealedRows,
         reader: &mut OrgReader<'_>,
         after: Option<Hit>,
-        mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
+        visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
     ) -> Result<(), ReadError> {
         let mut hits = Vec::new();
         self.scan(sealed, reader, By::TimeUp, None, |_, _, hit| {
             hits.push(hit);
             Ok(Go::On)
         })?;
-        hits.retain(|hit| after.is_none_or(|after| By::Sequence.is_behind(*hit, after)));
-        hits.sort_unstable_by_key(|hit| hit.sequence);
+        self.visit_sorted(hits, reader, By::Sequence, after, visit)
+    }
+
+    /// A live day without an index, chunk by chunk.
+    fn scan_live(
+        &self,
+        reader: &mut OrgReader<'_>,
+        by: By,
+        after: Option<Hit>,
+        visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
+    ) -> Result<(), ReadError> {
+        let Rows::Live(chunks) = &self.handle.rows else { return Ok(()) };
+        let mut hits = Vec::new();
+        for chunk in chunks.of_org(&self.plan.query.org) {
+            let rows = chunk.and_then(|chunk| chunk.all_rows().map_err(|source| damaged(&chunk, source)));
+            for (sequence, event) in rows.map_err(self.failed())? {
+                let hit = Hit { time: event.occurred_at.micros(), sequence };
+                if self.bounds.admits(hit) && self.plan.query.filter.matches(&event) {
+                    hits.push(hit);
+                }
+            }
+        }
+        self.visit_sorted(hits, reader, by, after, visit)
+    }
+
+    fn visit_sorted(
+        &self,
+        mut hits: Vec<Hit>,
+        reader: &mut OrgReader<'_>,
+        by: By,
+        after: Option<Hit>,
+        mut visit: impl FnMut(&mut CachedChunk, usize, Hit) -> Result<Go, ReadError>,
+    ) -> Result<(), ReadError> {
+        hits.retain(|hit| after.is_none_or(|after| by.is_behind(*hit, after)));
+        hits.sort_unstable_by_key(|hit| by.place(*hit));
         for hit in hits {
             let located = reader.locate(hit).map_err(self.failed())?;
             let (chunk, row) = located.ok_or_else(|| self.missing(hit.sequence))?;
@@ -320,13 +361,13 @@ impl OpenDay<'_, '_> {
     }
 
     /// An error of this day.
-    pub(crate) fn failed(&self) -> impl Fn(crate::day::DayError) -> ReadError + use<> {
+    pub(crate) fn failed(&self) -> impl Fn(DayError) -> ReadError + use<> {
         let day = self.day;
         move |source| ReadError::Day { day, source }
     }
 
     pub(crate) fn missing(&self, sequence: u64) -> ReadError {
-        self.failed()(crate::day::DayError::Missing(sequence))
+        self.failed()(DayError::Missing(sequence))
     }
 }
 

@@ -1,23 +1,28 @@
 //! Closing days and folding late rows in: the one thread that writes days anew. A day that is no longer written in place is
-//! written once into a dense file and a one-segment index, next to what it was; then the new generation takes its place. A
-//! crash at any point leaves the old form or the new one, and late rows that are in both are told by their sequence.
+//! written once into a dense file and a one-segment index, its first part. Late rows become further parts, and parts are merged
+//! as they grow ([`merge`]). Each new part stands next to what it is made of, then it takes the place of that at once. A crash at
+//! any point leaves the old form or the new one, and late rows that are in both are told by their sequence.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use system_log_model::Event;
 use system_log_model::clock::Day;
 
-use crate::day::{DayError, DayHandle, Extent, INDEX, IndexBuilder, SealedWriter, place};
+use crate::day::{DayError, DayParts};
 use crate::days::{Base, Glance, View};
 use crate::error::{MaintainError, chain};
 use crate::failpoint::{self, Failpoint};
 use crate::late;
 use crate::shared::Shared;
+
+mod merge;
+mod write;
+
+pub(crate) use write::PartWriter;
+use write::{Bad, write};
 
 /// How often it is looked whether a day is to be written anew.
 const TICK: Duration = Duration::from_millis(500);
@@ -29,10 +34,14 @@ const RETRY: Duration = Duration::from_secs(60);
 const OLDEST: Duration = Duration::from_secs(600);
 /// Late rows of one day that are always worth it, when nothing else is to be done.
 const WORTH_IDLE: u64 = 256;
+/// Sequences that the log may be behind because of late rows: some hundred megabytes of it.
+const LOG_BEHIND: u64 = 1 << 20;
+/// So few events that wait are no load.
+const QUIET: usize = 1_024;
 
 /// What the sealer is told.
 pub(crate) enum Command {
-    /// Write days anew in which something could not be read, then answer.
+    /// Look at all closed days and write those anew in which something could not be read, then answer.
     #[cfg(test)]
     Repair(Sender<()>),
     /// Write everything anew that may be, then answer.
@@ -52,6 +61,7 @@ pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
             }
             #[cfg(test)]
             Ok(Command::Repair(reply)) => {
+                sealer.look_at_all(commands);
                 sealer.rebuild_indexes();
                 sealer.repair_suspects();
                 let _gone = reply.send(());
@@ -66,7 +76,7 @@ struct Sealer<'s> {
     shared: &'s Shared,
     failed: HashMap<Day, Instant>,
     /// Days whose old files are removed once their last reader is gone.
-    leaving: Vec<(Day, Weak<DayHandle>)>,
+    leaving: Vec<(Day, Weak<DayParts>)>,
     copied: Instant,
 }
 
@@ -77,8 +87,8 @@ impl Sealer<'_> {
         self.rebuild_indexes();
         self.repair_suspects();
         while commands.is_empty() {
-            let Some(day) = self.due() else { break };
-            self.note(day, |sealer| sealer.seal(day));
+            let Some((day, from)) = self.due() else { break };
+            self.note(day, |sealer| sealer.seal(day, from));
             self.tidy();
         }
         if self.copied.elapsed() >= COPY {
@@ -86,9 +96,6 @@ impl Sealer<'_> {
             if let Err(error) = self.shared.meta.copy(&self.shared.directory.join("meta")) {
                 tracing::warn!(error = chain(&error), "members, bindings and keys could not be copied");
             }
-        }
-        if let Err(error) = self.shared.late.reset_if_empty() {
-            tracing::warn!(error = chain(&error), "the store of late events could not be begun anew");
         }
     }
 
@@ -98,14 +105,23 @@ impl Sealer<'_> {
         days.into_iter().for_each(|day| self.note(day, |sealer| sealer.repair(day)));
     }
 
-    /// Makes the indexes again that were found not to be whole. One that cannot be made is of a day that is damaged.
+    /// Makes the indexes again that were found not to be whole: a live day is closed for it. One that cannot be made is of a
+    /// day that is damaged.
     fn rebuild_indexes(&mut self) {
         while let Some(day) = self.shared.days.next_unindexed() {
             if self.shared.is_closed.load(Ordering::Acquire) {
                 return;
             }
-            let applied = self.shared.memory.applied();
-            self.note(day, |sealer| sealer.shared.days.rebuild_index(day, applied));
+            let mut is_done = false;
+            self.note(day, |sealer| {
+                if sealer.shared.days.glance(day).is_some_and(|glance| glance.base == Base::Live) {
+                    sealer.seal(day, 0)?;
+                }
+                sealer.shared.days.rebuild_indexes(day, sealer.shared.memory.applied())?;
+                is_done = true;
+                Ok(())
+            });
+            self.shared.days.is_indexed_again(day, is_done);
         }
     }
 
@@ -140,53 +156,65 @@ impl Sealer<'_> {
         }
     }
 
-    /// Everything that may be written anew, whatever it is worth.
+    /// Everything that may be written anew, whatever it is worth: every closed day is one part afterwards.
     fn settle(&mut self) -> Result<(), MaintainError> {
         let now = self.shared.clock.now();
         for glance in self.shared.days.glances() {
             let is_old = glance.base == Base::Live && !self.shared.days.is_live_at(glance.day, now);
-            if is_old || glance.late_rows > 0 {
-                self.seal(glance.day).map_err(|source| MaintainError::Day { day: glance.day, source })?;
+            if is_old || glance.late_rows > 0 || glance.base.parts().len() > 1 {
+                self.seal(glance.day, 0).map_err(|source| MaintainError::Day { day: glance.day, source })?;
             }
         }
         self.tidy();
-        self.shared.late.reset_if_empty().map_err(MaintainError::Late)
+        Ok(())
     }
 
-    /// The day that needs it most.
-    fn due(&self) -> Option<Day> {
-        let is_quiet = self.shared.memory.waiting().0 == 0;
-        let is_full = self.shared.late.bytes() > self.shared.limits.late_bytes / 2;
-        let now = self.shared.clock.now();
+    /// The day that needs it most, and from which of its parts on it is written anew.
+    fn due(&self) -> Option<(Day, usize)> {
+        let is_quiet = self.shared.memory.waiting().0 < QUIET;
+        let is_full = self.shared.days.late().bytes > self.shared.limits.late_bytes / 2;
+        let (now, applied) = (self.shared.clock.now(), self.shared.memory.applied());
         let mut glances = self.shared.days.glances();
         glances.retain(|glance| self.failed.get(&glance.day).is_none_or(|at| at.elapsed() >= RETRY));
         let is_due = |glance: &&Glance| {
             if glance.base == Base::Live && !self.shared.days.is_live_at(glance.day, now) {
                 return true;
             }
-            let rows = glance.late_rows;
+            let (rows, many) = (glance.late_rows, self.shared.limits.late_rows);
             let is_old = glance.late_since.is_some_and(|since| since.elapsed() >= OLDEST);
-            let many = self.shared.limits.late_rows;
-            rows > 0
-                && (is_old
-                    || (is_full && rows >= many / 8)
-                    || (is_quiet && rows >= WORTH_IDLE.max(self.rows_of(glance) / 16))
-                    || (rows >= many && rows >= self.rows_of(glance) / 2))
+            let is_behind = glance.late_from.is_some_and(|from| applied.saturating_sub(from) > LOG_BEHIND);
+            rows >= many
+                || (rows > 0 && (is_old || is_behind))
+                || (is_full && rows >= many / 8)
+                || (is_quiet && rows >= WORTH_IDLE)
         };
-        glances.iter().filter(is_due).max_by_key(|glance| glance.late_rows).map(|glance| glance.day)
+        if let Some(glance) = glances.iter().filter(is_due).max_by_key(|glance| glance.late_rows) {
+            return Some((glance.day, self.from(glance, is_quiet)));
+        }
+        let has_parts = |glance: &&Glance| is_quiet && glance.base.parts().len() > 1;
+        let merged = glances.iter().rev().filter(has_parts).map(|glance| (glance, self.from(glance, is_quiet)));
+        merged
+            .filter(|(glance, from)| *from + 1 < glance.base.parts().len())
+            .map(|(glance, from)| (glance.day, from))
+            .next()
     }
 
-    fn rows_of(&self, glance: &Glance) -> u64 {
-        let handle = self.shared.days.get(glance.day, self.shared.memory.applied());
-        handle.ok().flatten().map_or(0, |handle| handle.rows.extent().rows)
+    /// From which part on a day is written anew.
+    fn from(&self, glance: &Glance, is_quiet: bool) -> usize {
+        if glance.base.parts().is_empty() {
+            return 0;
+        }
+        let parts = self.shared.days.get(glance.day, self.shared.memory.applied());
+        let sizes = parts.ok().flatten().map_or_else(Vec::new, |parts| parts.sizes());
+        merge::from(&sizes, glance.late_rows, is_quiet)
     }
 
-    /// Writes a day anew.
-    fn seal(&mut self, day: Day) -> Result<(), DayError> {
+    /// Writes a day anew from one of its parts on, with its late rows.
+    fn seal(&mut self, day: Day, from: usize) -> Result<(), DayError> {
         let Some(view) = self.shared.days.begin_closing(day, self.shared.memory.applied())? else {
             return Ok(());
         };
-        let done = self.write_anew(day, &view, &mut Err);
+        let done = self.write_anew(day, &view, from, &mut Err);
         if done.is_err() {
             self.shared.days.stop_closing(day);
         }
@@ -200,7 +228,7 @@ impl Sealer<'_> {
             return Ok(());
         };
         let mut bad = Vec::new();
-        let done = self.write_anew(day, &view, &mut |error| {
+        let done = self.write_anew(day, &view, 0, &mut |error| {
             bad.push(chain(&error));
             Ok(())
         });
@@ -208,8 +236,8 @@ impl Sealer<'_> {
             self.shared.days.stop_closing(day);
         }
         done?;
-        let before = view.handle.map_or(0, |handle| handle.rows.extent().rows) + late::rows(&view.late);
-        let after = self.shared.days.get(day, applied)?.map_or(0, |handle| handle.rows.extent().rows);
+        let before = view.parts.map_or(0, |parts| parts.rows()) + late::size(&view.late).rows as u64;
+        let after = self.shared.days.get(day, applied)?.map_or(0, |parts| parts.rows());
         if !bad.is_empty() {
             let lost = before.saturating_sub(after);
             self.shared.days.lost(format!("day {day}: {lost} of {before} events are lost: {}", bad.join("; ")));
@@ -217,114 +245,31 @@ impl Sealer<'_> {
         Ok(())
     }
 
-    fn write_anew(&mut self, day: Day, view: &View, bad: &mut Bad<'_>) -> Result<(), DayError> {
-        let (generation, into) = self.shared.days.prepare(day)?;
+    fn write_anew(&mut self, day: Day, view: &View, from: usize, bad: &mut Bad<'_>) -> Result<(), DayError> {
+        let rewrite = self.shared.days.prepare(day, from)?;
         let is_stopped = || self.shared.is_closed.load(Ordering::Acquire);
-        write(view, &into, self.shared.limits.writer_memory, &is_stopped, bad)?;
-        let taken = view.late.len();
-        let Some(before) = self.shared.days.replace(day, generation, taken)? else {
-            return Ok(());
-        };
+        let parts = view.parts.as_ref().and_then(|parts| parts.all().get(from..)).unwrap_or_default();
+        write(parts, &view.late, &rewrite.into, self.shared.limits.writer_memory, &is_stopped, bad)?;
+        let replaced = self.shared.days.replace(day, rewrite, view.late.len())?;
         failpoint::hit(Failpoint::DayLate);
-        self.shared.late.remove(day, &view.late)?;
-        self.leaving.push((day, before));
+        self.leaving.extend(replaced.map(|before| (day, before)));
         Ok(())
     }
 
     /// Removes the old files of days that nobody reads any more.
     fn tidy(&mut self) {
-        let shared = self.shared;
-        self.leaving.retain(|(day, handle)| {
-            if handle.strong_count() > 0 {
-                return true;
-            }
-            if let Err(error) = shared.days.tidy(*day) {
+        let (held, free): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.leaving).into_iter().partition(|(_, before)| before.strong_count() > 0);
+        for (day, _) in free.iter().filter(|(day, _)| held.iter().all(|(other, _)| other != day)) {
+            if let Err(error) = self.shared.days.tidy(*day) {
                 tracing::warn!(%day, %error, "old files of a closed day could not be removed");
             }
-            false
-        });
+        }
+        self.leaving = held;
     }
 }
 
 /// Whether something of a day is unreadable, as opposed to the disk being full.
 pub(crate) const fn is_damage(error: &DayError) -> bool {
     matches!(error, DayError::Chunk { .. } | DayError::Group { .. } | DayError::Sealed | DayError::Missing(_))
-}
-
-/// Told what cannot be read; says whether to go on without it.
-type Bad<'b> = dyn FnMut(DayError) -> Result<(), DayError> + 'b;
-
-/// Base rows and late rows, in one order, into a new generation.
-fn write(
-    view: &View,
-    into: &Path,
-    memory: usize,
-    is_stopped: &dyn Fn() -> bool,
-    bad: &mut Bad<'_>,
-) -> Result<Extent, DayError> {
-    let mut late: Vec<(u64, Event)> = Vec::new();
-    for chunk in view.late.iter() {
-        match chunk.all_rows() {
-            Ok(rows) => late.extend(rows),
-            Err(source) => bad(crate::day::damaged(chunk, source))?,
-        }
-    }
-    late.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-    let mut late = late.into_iter().peekable();
-    let mut generation = Generation::create(into, memory)?;
-    if let Some(handle) = &view.handle {
-        handle.rows.visit_in_order(&mut |row| {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => return bad(error),
-            };
-            if is_stopped() {
-                return Err(DayError::Closed);
-            }
-            while let Some((sequence, event)) = late.next_if(|late| order(late) < order(&row)) {
-                generation.push(sequence, event)?;
-            }
-            // A row that is in both is the same one.
-            late.next_if(|late| order(late) == order(&row));
-            generation.push(row.0, row.1)
-        })?;
-    }
-    for (sequence, event) in late {
-        if is_stopped() {
-            return Err(DayError::Closed);
-        }
-        generation.push(sequence, event)?;
-    }
-    generation.finish()
-}
-
-fn order(row: &(u64, Event)) -> (&system_log_model::OrgId, (i64, u64)) {
-    let hit = crate::day::Hit { time: row.1.occurred_at.micros(), sequence: row.0 };
-    (&row.1.org, place(hit))
-}
-
-/// The file and the index of a closed day in the making. Rows come in the order of organisation, event time and sequence.
-pub(crate) struct Generation {
-    rows: SealedWriter,
-    index: IndexBuilder,
-}
-
-impl Generation {
-    /// Begins in a fresh directory; `memory` is the index's, in bytes.
-    pub(crate) fn create(into: &Path, memory: usize) -> Result<Self, DayError> {
-        let index: PathBuf = into.join(INDEX);
-        let rows = SealedWriter::create(into).map_err(crate::engine::EngineError::io(into))?;
-        Ok(Self { rows, index: IndexBuilder::create(&index, memory)? })
-    }
-
-    pub(crate) fn push(&mut self, sequence: u64, event: Event) -> Result<(), DayError> {
-        self.index.add(sequence, &event)?;
-        self.rows.push(sequence, event)
-    }
-
-    /// Both last when this returns; their directory's name is the caller's business.
-    pub(crate) fn finish(self) -> Result<Extent, DayError> {
-        self.index.finish()?;
-        self.rows.finish()
-    }
 }

@@ -8,17 +8,17 @@ use parking_lot::{Mutex, RwLock};
 use system_log_model::{Clock, EventId, Sequence};
 
 use crate::api_keys::ApiKeys;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Position};
 use crate::days::Days;
 use crate::dedupe::{KeyHash, PendingKeys, Remembered};
 use crate::directory::Directory;
 use crate::entry::Stored;
-use crate::error::{ReadError, Unavailable};
+use crate::error::{MaintainError, ReadError, Unavailable};
 use crate::files::disk_bytes;
 use crate::keys::Keys;
-use crate::late::Overlay;
 use crate::letters::PendingLetters;
 use crate::log::record::Record;
+use crate::log::segment;
 use crate::marks::Marks;
 use crate::memory::{Batch, Memory};
 use crate::meta::Meta;
@@ -41,7 +41,6 @@ pub(crate) struct Shared {
     pub(crate) marks: Marks,
     pub(crate) meta: Meta,
     pub(crate) days: Days,
-    pub(crate) late: Overlay,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) load: Load,
     pub(crate) poison: OnceLock<Arc<str>>,
@@ -188,6 +187,21 @@ impl Shared {
         read
     }
 
+    /// Where the days are once everything up to a sequence is applied.
+    pub(crate) fn position(&self, applied: u64) -> Position {
+        let late_above = self.days.oldest_late().map_or(applied, |first| applied.min(first.saturating_sub(1)));
+        Position { applied, late_above }
+    }
+
+    /// Removes the files of the log that hold nothing but what is in the days.
+    pub(crate) fn drop_log(&self) -> Result<(), MaintainError> {
+        // In this order: what is applied by now and late is known to be late.
+        let applied = self.memory.applied();
+        let log = self.log_directory();
+        segment::drop_below(&log, self.position(applied).late_above).map_err(MaintainError::io(&log))?;
+        Ok(())
+    }
+
     pub(crate) fn log_directory(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -210,11 +224,11 @@ impl Shared {
             rebuilt_days: incidents.rebuilt.iter().map(ToString::to_string).collect(),
             quarantined: incidents.quarantined,
             losses: incidents.losses,
-            late_events: self.late.rows() as u64,
+            late_events: self.days.late().rows as u64,
             log_damage,
             torn_bytes,
             log_bytes: disk_bytes(&self.log_directory()),
-            store_bytes: store_bytes + disk_bytes(&self.directory.join("late")),
+            store_bytes,
             index_bytes,
             meta_bytes: disk_bytes(&self.directory.join("meta")),
             key_bytes: disk_bytes(&self.directory.join("keys")),

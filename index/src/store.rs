@@ -93,7 +93,6 @@ impl Handle {
             tracing::warn!(%error, "members, bindings and keys could not be copied");
         }
         self.shared.days.close();
-        self.shared.late.close();
         self.shared.meta.close();
         doors.lock = None;
     }
@@ -433,7 +432,7 @@ fn in_day(shared: &Shared, org: &OrgId, id: EventId, applied: u64) -> Result<Opt
     if let Some(late) = late::get(id.day, &view.late, org, id.sequence.0)? {
         return Ok(Some(late.event));
     }
-    view.handle.map_or(Ok(None), |handle| handle.rows.get(org, id.sequence.0))
+    view.parts.map_or(Ok(None), |parts| parts.get(org, id.sequence.0))
 }
 
 fn invalid(error: impl std::fmt::Display) -> AppendError {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use system_log_model::{limits, retention};
 
 use crate::error::MaintainError;
-use crate::log::segment;
 use crate::shared::Shared;
 
 /// An export keeps the cut-off of its beginning and may be resumed so long, so its days stay as long.
@@ -28,13 +27,9 @@ pub(crate) fn sweep(shared: &Shared) -> Result<SweepReport, MaintainError> {
     let grace = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
     let removed =
         shared.days.remove_before(cutoff.plus_micros(-grace)).map_err(MaintainError::io(&shared.directory))?;
-    for (day, late) in &removed {
-        shared.late.remove(*day, late).map_err(MaintainError::Late)?;
-    }
-    let log = shared.log_directory();
-    segment::drop_below(&log, shared.memory.applied()).map_err(MaintainError::io(&log))?;
+    shared.drop_log()?;
     let keys = shared.key_files.sweep(now).map_err(MaintainError::io(&shared.directory))?;
     let dead_letters = shared.meta.sweep(now, cutoff).map_err(MaintainError::Meta)?;
     shared.marks.prune(now);
-    Ok(SweepReport { days: removed.iter().map(|(day, _)| day.to_string()).collect(), keys, dead_letters })
+    Ok(SweepReport { days: removed.iter().map(ToString::to_string).collect(), keys, dead_letters })
 }

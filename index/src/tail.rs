@@ -32,10 +32,9 @@ pub(crate) fn behind(shared: &Shared, query: &Query, after: Snapshot, limit: usi
         let from = Hit { time: i64::MAX, sequence: after.0 };
         // One more than asked for, or a full day could not be told from one that goes on.
         for day in plan.days() {
-            if let Some(open) = plan.open(day)? {
-                found.extend(
-                    open.first(By::Sequence, Some(from), limit + 1)?.into_iter().map(|hit| Chosen::in_day(day, hit)),
-                );
+            for part in plan.parts(day)? {
+                let hits = part.first(By::Sequence, Some(from), limit + 1)?;
+                found.extend(hits.into_iter().map(|hit| Chosen::in_day(day, hit)));
             }
         }
     }
@@ -60,12 +59,13 @@ pub(crate) fn newest(
     let plan = Plan::new(shared, query, snapshot)?;
     let mut newest = Newest { limit, rows: BinaryHeap::new() };
     for day in plan.days() {
-        let Some(open) = plan.open(day)? else { continue };
-        let mut reader = open.reader();
-        open.each(&mut reader, open.natural(), None, |_, _, hit| {
-            newest.push(Chosen::in_day(day, hit));
-            Ok(Go::On)
-        })?;
+        for part in plan.parts(day)? {
+            let mut reader = part.reader();
+            part.each(&mut reader, part.natural(), None, |_, _, hit| {
+                newest.push(Chosen::in_day(day, hit));
+                Ok(Go::On)
+            })?;
+        }
     }
     plan.in_memory()?.iter().map(Chosen::in_memory).for_each(|row| newest.push(row));
     let rows: Vec<Chosen> = newest.rows.into_sorted_vec().into_iter().rev().map(|Reverse(row)| row.0).collect();

@@ -1,21 +1,23 @@
 //! Checking a folder that nobody serves from: every frame, every chunk, every row, and that store and index agree.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use system_log_model::EventId;
 use system_log_model::clock::Day;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Position};
 use crate::chunk::{Chunk, ChunkError};
 use crate::day::{DayChunks, DayError, DayIndex, INDEX, Rows, SealedRows, damaged};
 use crate::days::{Base, directory};
 use crate::engine::{EngineError, SledEngine};
 use crate::error::{OpenError, chain};
 use crate::files::FolderLock;
-use crate::late::Overlay;
 use crate::log::{record, recovery};
 use crate::meta::Meta;
 use crate::options::StoreLimits;
+use crate::shared::batch_of;
 
 /// What a folder holds and what is wrong with it.
 #[derive(Debug, Clone, Default)]
@@ -61,15 +63,15 @@ pub(crate) fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
     }
     let _lock = FolderLock::take(directory)?;
     let mut report = VerifyReport::default();
-    let applied = match Checkpoint::at(directory).load() {
-        Ok(applied) => applied.unwrap_or_default(),
+    let nowhere = Position { applied: 0, late_above: 0 };
+    let position = match Checkpoint::at(directory).load() {
+        Ok(position) => position.unwrap_or(nowhere),
         Err(error @ OpenError::Checkpoint(_)) => {
             report.problem("checkpoint", error);
-            0
+            nowhere
         }
         Err(error) => return Err(error),
     };
-    verify_log(directory, applied, &mut report)?;
     let limits = StoreLimits::default();
     let meta = directory.join("meta");
     if meta.is_dir() {
@@ -78,35 +80,46 @@ pub(crate) fn verify(directory: &Path) -> Result<VerifyReport, OpenError> {
             report.problem("meta", chain(&error));
         }
     }
-    let late = directory.join("late");
-    if late.is_dir() {
-        verify_late(&late, &limits, &mut report);
-    }
+    let mut last: HashMap<Day, u64> = HashMap::new();
     let root = directory.join("days");
     if root.is_dir() {
         for day in directory::list(&root).map_err(OpenError::io(&root))? {
             report.days += 1;
-            verify_day(&root, day, applied, &limits, &mut report);
+            last.insert(day, verify_day(&root, day, position.applied, &limits, &mut report));
         }
     }
+    verify_log(directory, position, &last, &mut report)?;
     Ok(report)
 }
 
-fn verify_log(directory: &Path, applied: u64, report: &mut VerifyReport) -> Result<(), OpenError> {
+/// Every frame; `last` is the highest sequence that each day has.
+fn verify_log(
+    directory: &Path,
+    position: Position,
+    last: &HashMap<Day, u64>,
+    report: &mut VerifyReport,
+) -> Result<(), OpenError> {
     let log = directory.join("log");
     if !log.is_dir() {
         return Ok(());
     }
+    let applied = position.applied;
     let mut unreadable = Vec::new();
-    let mut pending = 0;
+    let (mut pending, mut late) = (0, 0);
     let recovered = recovery::read(&log, 0, |frame| {
-        if record::decode_all(&frame.raw).is_none() {
-            unreadable.push(format!("records from {} cannot be read", frame.first));
-        }
         pending += frame.last().saturating_sub(applied.max(frame.first - 1));
+        let Some(records) = record::decode_all(&frame.raw) else {
+            unreadable.push(format!("records from {} cannot be read", frame.first));
+            return;
+        };
+        if position.late_above < frame.last() && frame.last() <= applied {
+            let events = batch_of(frame.first, records, 0).events;
+            let is_late = |id: EventId| id.sequence.0 > last.get(&id.day).copied().unwrap_or_default();
+            late += events.iter().filter(|stored| is_late(stored.id)).count() as u64;
+        }
     });
     let recovered = recovered.map_err(OpenError::io(&log))?;
-    report.pending = pending;
+    (report.pending, report.late) = (pending, late);
     for damage in &recovered.damage {
         report.problem("log", damage);
     }
@@ -116,72 +129,89 @@ fn verify_log(directory: &Path, applied: u64, report: &mut VerifyReport) -> Resu
     Ok(())
 }
 
-fn verify_late(directory: &Path, limits: &StoreLimits, report: &mut VerifyReport) {
-    match Overlay::inspect(directory, limits.late_cache) {
-        Err(error) => report.problem("late", chain(&error)),
-        Ok(loaded) => {
-            loaded.losses.into_iter().for_each(|what| report.problem("late", what));
-            for (day, chunk) in
-                loaded.days.iter().flat_map(|(day, chunks)| chunks.iter().map(move |chunk| (day, chunk)))
-            {
-                match check_chunk(chunk, *day) {
-                    Ok(rows) => {
-                        report.chunks += 1;
-                        report.late += rows.len() as u64;
-                    }
-                    Err(error) => report.problem(format!("late/{day}"), chain(&error)),
-                }
-            }
+/// Rows as they are on disk, and where their index is.
+struct Part {
+    rows: Rows,
+    index: PathBuf,
+    is_sealed: bool,
+}
+
+/// The parts of a day.
+fn open_day(path: &Path, limits: &StoreLimits) -> Result<Vec<Part>, DayError> {
+    match directory::base(path).map_err(EngineError::io(path))? {
+        Base::Nothing => Ok(Vec::new()),
+        Base::Live => {
+            let engine = SledEngine::open(&path.join("store"), limits.day_cache)?;
+            let rows = Rows::Live(DayChunks::as_it_is(Box::new(engine))?);
+            Ok(vec![Part { rows, index: path.join("index"), is_sealed: false }])
+        }
+        Base::Sealed(names) => {
+            let open = |directory: PathBuf| {
+                let rows = Rows::Sealed(SealedRows::open(&directory)?);
+                Ok(Part { rows, index: directory.join(INDEX), is_sealed: true })
+            };
+            names.iter().map(|name| open(name.path(path))).collect()
         }
     }
 }
 
-/// The rows of a day as they are on disk, and where its index is.
-fn open_day(path: &Path, limits: &StoreLimits) -> Result<Option<(Rows, PathBuf, bool)>, DayError> {
-    let base = directory::base(path).map_err(EngineError::io(path))?;
-    Ok(match base {
-        Base::Nothing => None,
-        Base::Live => {
-            let engine = SledEngine::open(&path.join("store"), limits.day_cache)?;
-            Some((Rows::Live(DayChunks::as_it_is(Box::new(engine))?), path.join("index"), false))
+/// Every part of a day; the highest sequence it has.
+fn verify_day(root: &Path, day: Day, applied: u64, limits: &StoreLimits, report: &mut VerifyReport) -> u64 {
+    let name = format!("days/{day}");
+    let parts = match open_day(&root.join(day.to_string()), limits) {
+        Ok(parts) => parts,
+        Err(error) => {
+            report.problem(name, chain(&error));
+            return 0;
         }
-        Base::Sealed(generation) => {
-            let sealed = directory::sealed(path, generation);
-            Some((Rows::Sealed(SealedRows::open(&sealed)?), sealed.join(INDEX), true))
+    };
+    let mut last = 0;
+    for part in parts {
+        let stored = verify_part(&name, day, &part, applied, limits, report);
+        if stored.first().is_some_and(|first| *first <= last) {
+            report.problem(&name, "a part has rows of the one before it");
         }
-    })
+        last = part.rows.extent().last.max(last);
+    }
+    last
 }
 
-fn verify_day(root: &Path, day: Day, applied: u64, limits: &StoreLimits, report: &mut VerifyReport) {
-    let part = format!("days/{day}");
-    let (rows, index, is_sealed) = match open_day(&root.join(day.to_string()), limits) {
-        Ok(Some(opened)) => opened,
-        Ok(None) => return,
-        Err(error) => return report.problem(part, chain(&error)),
-    };
+/// Every row of a part; their sequences, ascending.
+fn verify_part(
+    name: &str,
+    day: Day,
+    part: &Part,
+    applied: u64,
+    limits: &StoreLimits,
+    report: &mut VerifyReport,
+) -> Vec<u64> {
     let mut stored: Vec<u64> = Vec::new();
-    for chunk in rows.all() {
+    for chunk in part.rows.all() {
         match chunk.and_then(|chunk| check_chunk(&chunk, day)) {
             Ok(sequences) => {
                 report.chunks += 1;
                 stored.extend(sequences);
             }
-            Err(error) => report.problem(&part, chain(&error)),
+            Err(error) => report.problem(name, chain(&error)),
         }
     }
     stored.sort_unstable();
     if stored.windows(2).any(|pair| pair[0] == pair[1]) {
-        report.problem(&part, "a row is stored twice");
+        report.problem(name, "a row is stored twice");
     }
     report.events += stored.len() as u64;
-    let extent = rows.extent();
+    let extent = part.rows.extent();
     if extent.rows != stored.len() as u64 {
         let (noted, found) = (extent.rows, stored.len());
-        report.problem(&part, format!("{noted} events are noted, {found} found"));
+        report.problem(name, format!("{noted} events are noted, {found} found"));
     }
-    let indexed =
-        if is_sealed { DayIndex::open_sealed(&index, extent) } else { DayIndex::open(&index, limits.writer_memory) };
-    compare(&part, indexed.and_then(|index| index.sequences()), &stored, applied, report);
+    let indexed = if part.is_sealed {
+        DayIndex::open_sealed(&part.index, extent)
+    } else {
+        DayIndex::open(&part.index, limits.writer_memory)
+    };
+    compare(name, indexed.and_then(|index| index.sequences()), &stored, applied, report);
+    stored
 }
 
 /// Store and index must agree up to the checkpoint; above it a crash leaves either a little ahead, and the next start mends it.

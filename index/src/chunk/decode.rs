@@ -68,11 +68,6 @@ impl Chunk {
         self.bytes.len()
     }
 
-    /// The chunk as it is written.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// An organisation's rows, if it has any here.
     pub(crate) fn span(&self, org: &OrgId) -> Option<&Span> {
         self.spans.iter().find(|span| span.org == *org)

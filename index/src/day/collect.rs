@@ -92,7 +92,8 @@ impl Bounds {
 const SIGN: u64 = 1 << 63;
 
 impl By {
-    const fn place(self, hit: Hit) -> u128 {
+    /// What rows are sorted by.
+    pub(crate) const fn place(self, hit: Hit) -> u128 {
         // With the sign bit turned, negative times sort before positive ones.
         let time = hit.time.cast_unsigned() ^ SIGN;
         match self {

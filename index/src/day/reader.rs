@@ -24,7 +24,7 @@ const ROWS_AT_HAND: usize = 8_192;
 /// Reads one organisation's chunks of one day.
 pub(crate) struct OrgReader<'a> {
     rows: &'a Rows,
-    org: &'a OrgId,
+    org: OrgId,
     /// By the first sequence of the chunk, or by the number of the group.
     at_hand: BTreeMap<u64, CachedChunk>,
     oldest: VecDeque<u64>,
@@ -52,8 +52,8 @@ enum Order {
 }
 
 impl<'a> OrgReader<'a> {
-    pub(crate) fn new(rows: &'a Rows, org: &'a OrgId) -> Self {
-        Self { rows, org, at_hand: BTreeMap::new(), oldest: VecDeque::new(), rows_at_hand: 0, last: None }
+    pub(crate) fn new(rows: &'a Rows, org: &OrgId) -> Self {
+        Self { rows, org: org.clone(), at_hand: BTreeMap::new(), oldest: VecDeque::new(), rows_at_hand: 0, last: None }
     }
 
     /// The chunk that holds a row, and the row there. `None` when the organisation has no such event on this day.
@@ -78,10 +78,10 @@ impl<'a> OrgReader<'a> {
         let key = match near.filter(|(_, chunk)| hit.sequence <= chunk.span.last) {
             Some((key, _)) => *key,
             None => {
-                let Some(chunk) = chunks.chunk_at(self.org, hit.sequence)? else {
+                let Some(chunk) = chunks.chunk_at(&self.org, hit.sequence)? else {
                     return Ok(None);
                 };
-                let Some(span) = chunk.span(self.org).filter(|span| hit.sequence <= span.last).cloned() else {
+                let Some(span) = chunk.span(&self.org).filter(|span| hit.sequence <= span.last).cloned() else {
                     return Ok(None);
                 };
                 let sequences = chunk.sequences(&span).map_err(|source| damaged(&chunk, source))?;
@@ -92,7 +92,7 @@ impl<'a> OrgReader<'a> {
     }
 
     fn by_time(&mut self, sealed: &SealedRows, hit: Hit) -> Result<Option<(u64, usize)>, DayError> {
-        let spans = sealed.spans(self.org);
+        let spans = sealed.spans(&self.org);
         let from = spans.partition_point(|span| span.last < hit.time);
         // Rows of one instant may stand on both sides of a border.
         for at in spans[from..].iter().take_while(|span| span.first <= hit.time) {
@@ -111,7 +111,7 @@ impl<'a> OrgReader<'a> {
         let damaged = || DayError::Group { group, source: ChunkError::Magic };
         if !self.at_hand.contains_key(&key) {
             let chunk = sealed.chunk(group)?;
-            let span = chunk.span(self.org).ok_or_else(damaged)?.clone();
+            let span = chunk.span(&self.org).ok_or_else(damaged)?.clone();
             self.keep(key, CachedChunk::new(chunk, span, None));
         }
         self.at_hand.get_mut(&key).ok_or_else(damaged)

@@ -1,12 +1,13 @@
 //! The rows of a day, wherever they are: in the key-value engine while the day is written, in a sealed file afterwards.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use system_log_model::{Event, OrgId};
 
 use super::collect::{Hit, Windows};
 use super::sealed::{SealedRows, place};
-use super::{DayChunks, DayError, Extent};
+use super::{DayChunks, DayError, Extent, OrgReader};
 use crate::chunk::{Chunk, Column};
 
 /// See the file's first line.
@@ -40,7 +41,7 @@ impl Rows {
         match self {
             Self::Sealed(sealed) => sealed.get(org, sequence),
             Self::Live(_) => {
-                let mut reader = super::OrgReader::new(self, org);
+                let mut reader = OrgReader::new(self, org);
                 // The time is of no account where rows are ordered by sequence.
                 let Some((chunk, row)) = reader.locate(Hit { time: 0, sequence })? else {
                     return Ok(None);
@@ -59,56 +60,57 @@ impl Rows {
         }
     }
 
-    /// Visits every row in the order of organisation, event time and sequence. A chunk that cannot be read is handed over as
-    /// an error; the visitor says whether to go on without it.
-    pub(crate) fn visit_in_order(&self, visit: &mut Visit<'_>) -> Result<(), DayError> {
+    /// Every row in the order of organisation, event time and sequence. A chunk that cannot be read is an error in its place,
+    /// and of a live day one that comes first.
+    pub(crate) fn in_order(&self) -> InOrder<'_> {
         match self {
-            Self::Sealed(_) => {
-                for chunk in self.all() {
-                    let rows = chunk.and_then(|chunk| chunk.all_rows().map_err(|source| damaged(&chunk, source)));
-                    match rows {
-                        Ok(rows) => rows.into_iter().try_for_each(|row| visit(Ok(row)))?,
-                        Err(error) => visit(Err(error))?,
-                    }
-                }
-            }
+            Self::Sealed(_) => Box::new(self.all().flat_map(|chunk| match chunk.and_then(|chunk| rows_of(&chunk)) {
+                Ok(rows) => Box::new(rows.into_iter().map(Ok)) as InOrder<'_>,
+                Err(error) => Box::new(iter::once(Err(error))),
+            })),
             Self::Live(_) => {
-                for (org, hits) in self.hits(visit)? {
-                    let mut reader = super::OrgReader::new(self, &org);
-                    for hit in hits {
-                        let (chunk, row) = reader.locate(hit)?.ok_or(DayError::Missing(hit.sequence))?;
-                        let event = chunk.events()?.get(row).ok_or(DayError::Missing(hit.sequence))?;
-                        visit(Ok((hit.sequence, event.clone())))?;
-                    }
-                }
+                let (orgs, bad) = self.hits();
+                let hits = orgs.into_iter().flat_map(|(org, hits)| hits.into_iter().map(move |hit| (org.clone(), hit)));
+                let mut reader: Option<(OrgId, OrgReader<'_>)> = None;
+                let rows = hits.map(move |(org, hit)| {
+                    let same = reader.take().filter(|(other, _)| *other == org);
+                    let (_, reader) = reader.insert(same.unwrap_or_else(|| (org.clone(), OrgReader::new(self, &org))));
+                    let (chunk, row) = reader.locate(hit)?.ok_or(DayError::Missing(hit.sequence))?;
+                    let event = chunk.events()?.get(row).ok_or(DayError::Missing(hit.sequence))?;
+                    Ok((hit.sequence, event.clone()))
+                });
+                Box::new(bad.into_iter().map(Err).chain(rows))
             }
         }
-        Ok(())
     }
 
-    /// Time and sequence of every row, by organisation, each in the order of time.
-    fn hits(&self, visit: &mut Visit<'_>) -> Result<BTreeMap<OrgId, Vec<Hit>>, DayError> {
+    /// Time and sequence of every row, by organisation, each in the order of time; and what cannot be read.
+    fn hits(&self) -> (BTreeMap<OrgId, Vec<Hit>>, Vec<DayError>) {
         let mut orgs: BTreeMap<OrgId, Vec<Hit>> = BTreeMap::new();
+        let mut bad = Vec::new();
         for chunk in self.all() {
             // The whole chunk is read before any of it counts: half a chunk is no chunk.
-            let rows = chunk.and_then(|chunk| chunk.all_rows().map_err(|source| damaged(&chunk, source)));
-            match rows {
+            match chunk.and_then(|chunk| rows_of(&chunk)) {
                 Ok(rows) => rows.into_iter().for_each(|(sequence, event)| {
                     let hit = Hit { time: event.occurred_at.micros(), sequence };
                     orgs.entry(event.org).or_default().push(hit);
                 }),
-                Err(error) => visit(Err(error))?,
+                Err(error) => bad.push(error),
             }
         }
         for hits in orgs.values_mut() {
             hits.sort_unstable_by_key(|hit| place(*hit));
         }
-        Ok(orgs)
+        (orgs, bad)
     }
 }
 
-/// A visitor of rows and of what cannot be read.
-pub(crate) type Visit<'v> = dyn FnMut(Result<(u64, Event), DayError>) -> Result<(), DayError> + 'v;
+/// Rows one by one, and what cannot be read.
+pub(crate) type InOrder<'a> = Box<dyn Iterator<Item = Result<(u64, Event), DayError>> + 'a>;
+
+fn rows_of(chunk: &Chunk) -> Result<Vec<(u64, Event)>, DayError> {
+    chunk.all_rows().map_err(|source| damaged(chunk, source))
+}
 
 /// A chunk's damage, named by its first span.
 pub(crate) fn damaged(chunk: &Chunk, source: crate::chunk::ChunkError) -> DayError {

@@ -101,7 +101,16 @@ impl DayChunks {
 
     /// Every chunk of every organisation in key order; a damaged one is an error among them.
     pub(crate) fn all(&self) -> impl Iterator<Item = Result<Chunk, DayError>> {
-        self.engine.scan(&[], None).filter_map(|found| match found {
+        self.scan(&[])
+    }
+
+    /// The same of one organisation.
+    pub(crate) fn of_org(&self, org: &OrgId) -> impl Iterator<Item = Result<Chunk, DayError>> {
+        self.scan(&prefix(org))
+    }
+
+    fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Chunk, DayError>> + use<'_> {
+        self.engine.scan(prefix, None).filter_map(|found| match found {
             Ok((key, _)) if key == NOTE => None,
             Ok((key, value)) => Some(parse(&key, value)),
             Err(error) => Some(Err(error.into())),

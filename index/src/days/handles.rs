@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use system_log_model::clock::Day;
 
 use super::{Days, Slot};
-use crate::day::Rows;
 
 impl Days {
     /// Closes the days that were not used for longest, as long as too many are open.
@@ -19,9 +18,7 @@ impl Days {
         let close = |is_live: bool, most: usize| {
             let counts = |slot: &Slot| {
                 let state = slot.state.try_lock();
-                state.is_some_and(|state| {
-                    state.open.as_ref().is_some_and(|handle| matches!(handle.rows, Rows::Live(_)) == is_live)
-                })
+                state.is_some_and(|state| state.open.as_ref().is_some_and(|parts| parts.is_live() == is_live))
             };
             let mut open: Vec<_> = slots.iter().filter(|(_, slot)| counts(slot)).collect();
             open.sort_by_key(|(_, slot)| slot.used.load(Ordering::Relaxed));
@@ -29,9 +26,9 @@ impl Days {
             let idle = |(day, _): &&&(Day, Arc<Slot>)| *day != keep && !writing.contains(day);
             for (_, slot) in open.iter().filter(idle).take(too_many) {
                 if let Some(mut state) = slot.state.try_lock()
-                    && let Some(handle) = state.open.take()
+                    && let Some(parts) = state.open.take()
                 {
-                    state.lingering = Arc::downgrade(&handle);
+                    state.lingering = Arc::downgrade(&parts);
                 }
             }
         };
@@ -51,9 +48,9 @@ impl Days {
     }
 
     fn close_writer(&self, day: Day) {
-        let handle = self.slot(day).and_then(|slot| slot.state.lock().open.clone());
-        if let Some(handle) = handle {
-            handle.close_writer();
+        let parts = self.slot(day).and_then(|slot| slot.state.lock().open.clone());
+        if let Some(parts) = parts {
+            parts.close_writer();
         }
     }
 
@@ -63,8 +60,8 @@ impl Days {
         writing.into_iter().for_each(|day| self.close_writer(day));
         self.slots.lock().values().for_each(|slot| {
             let mut state = slot.state.lock();
-            if let Some(handle) = state.open.take() {
-                state.lingering = Arc::downgrade(&handle);
+            if let Some(parts) = state.open.take() {
+                state.lingering = Arc::downgrade(&parts);
             }
         });
     }

@@ -3,34 +3,38 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use system_log_model::clock::Day;
 use system_log_model::{EventId, Sequence};
 
-use super::{Base, Days, by_org, directory};
+use super::directory::{self, PartName};
+use super::{Days, by_org};
 use crate::chunk::Chunk;
 use crate::day::{DayError, DayHandle, sealed};
 use crate::engine::{EngineError, SledEngine};
 use crate::entry::Stored;
 use crate::files;
-use crate::late::salvage_engine;
 use crate::log::record::{self, Record};
 use crate::log::recovery;
-use crate::seal::Generation;
+use crate::seal::PartWriter;
 
 impl Days {
     /// A live day whose engine cannot open its files.
-    pub(super) fn remake_live(&self, day: Day, applied: u64) -> Result<DayHandle, DayError> {
+    pub(super) fn remake_live(&self, day: Day, up_to: u64) -> Result<DayHandle, DayError> {
         let path = self.path(day);
         let aside = self.set_aside(day, &path)?;
         files::make_directory(&path).map_err(EngineError::io(&path))?;
         let mut events = stored_in(day, salvage_engine(&self.quarantine.join(&aside).join("store"))?);
         let salvaged = events.len();
-        events.extend(self.read_log(day, applied)?);
+        events.extend(self.read_log(day, up_to)?);
         let engine = SledEngine::open(&path.join("store"), self.limits.day_cache)?;
         let handle = DayHandle::open(Box::new(engine), &path.join("index"), self.limits.writer_memory)?;
-        handle.apply(&by_org(events))?;
-        handle.close_writer();
+        let events = by_org(events.into_iter().map(Arc::new));
+        if !events.is_empty() {
+            handle.apply(&events)?;
+            handle.close_writer();
+        }
         let rows = handle.rows.extent().rows;
         self.lost(format!(
             "day {day}: its store could not be opened; {rows} events are back, {salvaged} of them read from its files; \
@@ -39,20 +43,23 @@ impl Days {
         Ok(handle)
     }
 
-    /// A closed day whose file is damaged; the generation that takes its place.
-    pub(super) fn remake_sealed(&self, day: Day, generation: u32, applied: u64) -> Result<u32, DayError> {
+    /// A closed day of which a file is damaged: one part of everything that is whole, which takes the place of all.
+    pub(super) fn remake_sealed(&self, day: Day, names: &[PartName], up_to: u64) -> Result<PartName, DayError> {
         let path = self.path(day);
-        let damaged = directory::sealed(&path, generation);
-        let mut events = stored_in(day, sealed::salvage(&damaged).map_err(EngineError::io(&damaged))?);
-        events.extend(self.read_log(day, applied)?);
-        let next = generation + 1;
-        let into = directory::unfinished(&path, next);
+        let mut events = Vec::new();
+        for name in names {
+            let part = name.path(&path);
+            events.extend(stored_in(day, sealed::salvage(&part).map_err(EngineError::io(&part))?));
+        }
+        events.extend(self.read_log(day, up_to)?);
+        let next = PartName::instead_of(names, 0);
+        let into = next.unfinished(&path);
         if into.exists() {
             fs::remove_dir_all(&into).map_err(EngineError::io(&into))?;
         }
         fs::create_dir(&into).map_err(EngineError::io(&into))?;
-        let mut writer = Generation::create(&into, self.limits.writer_memory)?;
-        for (_, mut rows) in by_org(events) {
+        let mut writer = PartWriter::create(&into, self.limits.writer_memory)?;
+        for (_, mut rows) in by_org(events.into_iter().map(Arc::new)) {
             rows.sort_by_key(|stored| (stored.event.occurred_at, stored.id.sequence));
             for stored in rows {
                 writer.push(stored.id.sequence.0, stored.event.clone())?;
@@ -60,42 +67,45 @@ impl Days {
         }
         let extent = writer.finish()?;
         directory::finish(&path, next).map_err(EngineError::io(&path))?;
-        let aside = self.set_aside(day, &damaged)?;
-        let rows = extent.rows;
-        self.lost(format!(
-            "day {day}: its file is damaged; {rows} events are whole; the file is in quarantine/{aside}"
-        ));
+        let mut aside = Vec::new();
+        for name in names {
+            aside.push(format!("quarantine/{}", self.set_aside(day, &name.path(&path))?));
+        }
+        let (rows, aside) = (extent.rows, aside.join(", "));
+        self.lost(format!("day {day}: a file of it is damaged; {rows} events are whole; what there was is in {aside}"));
         Ok(next)
     }
 
-    /// A closed day whose index has to be made again, the newest first; it stays one of [`Self::unindexed`] until it is.
+    /// A day whose index has to be made again, the newest first; it stays one of [`Self::unindexed`] until it is.
     pub(crate) fn next_unindexed(&self) -> Option<Day> {
         self.unindexed.lock().last().copied()
     }
 
-    /// The closed days that have no index at the moment, ascending.
+    /// The days that have no whole index at the moment, ascending.
     pub(crate) fn unindexed(&self) -> Vec<Day> {
         self.unindexed.lock().iter().copied().collect()
     }
 
-    /// Makes the index of a closed day again. Only the sealer may do this.
-    pub(crate) fn rebuild_index(&self, day: Day, applied: u64) -> Result<(), DayError> {
-        let base = self.slot(day).map(|slot| slot.state.lock().base);
-        let rebuilt = match (base, self.get(day, applied)) {
-            (Some(Base::Sealed(generation)), Ok(Some(handle))) if handle.index().is_none() => {
-                let directory = directory::sealed(&self.path(day), generation);
-                handle.rebuild_index(&directory, self.limits.writer_memory).map(|()| true)
+    /// Makes the indexes of a closed day again that are not whole. Only the sealer may do this.
+    pub(crate) fn rebuild_indexes(&self, day: Day, applied: u64) -> Result<(), DayError> {
+        let Some(slot) = self.slot(day) else { return Ok(()) };
+        let Some(parts) = self.open(day, &slot, applied)? else { return Ok(()) };
+        let base = slot.state.lock().base.clone();
+        for (name, part) in base.parts().iter().zip(parts.all()) {
+            if part.index().is_none() {
+                part.rebuild_index(&name.path(&self.path(day)), self.limits.writer_memory)?;
             }
-            (_, Err(error)) => Err(error),
-            _ => Ok(false),
-        };
-        // Also when it cannot be made: then the day is written anew as a whole.
-        self.unindexed.lock().remove(&day);
-        if rebuilt? {
-            tracing::warn!(%day, "the index of a closed day was made again from its rows");
-            self.incidents.lock().rebuilt.push(day);
         }
         Ok(())
+    }
+
+    /// Says that a day's index was made again, or could not be: then the day is written anew as a whole.
+    pub(crate) fn is_indexed_again(&self, day: Day, is_done: bool) {
+        self.unindexed.lock().remove(&day);
+        if is_done {
+            tracing::warn!(%day, "a day's index was made again from its rows");
+            self.incidents.lock().rebuilt.push(day);
+        }
     }
 
     /// Moves files into quarantine; the name they have there.
@@ -110,8 +120,8 @@ impl Days {
         Ok(name)
     }
 
-    /// What the log still has of a day, up to what the days must have; the applier brings the rest.
-    pub(crate) fn read_log(&self, day: Day, applied: u64) -> Result<Vec<Stored>, DayError> {
+    /// What the log still has of a day, up to a sequence: the rest is late, or the applier brings it.
+    pub(crate) fn read_log(&self, day: Day, up_to: u64) -> Result<Vec<Stored>, DayError> {
         let mut events = Vec::new();
         let visit = |frame: crate::log::frame::Frame| {
             let mut sequence = frame.first;
@@ -119,7 +129,7 @@ impl Days {
                 let span = record.span();
                 if let Record::Events { events: group, .. } = record {
                     for (sequence, event) in (sequence..).zip(group) {
-                        if event.occurred_at.day() == day && sequence <= applied {
+                        if event.occurred_at.day() == day && sequence <= up_to {
                             events.push(Stored { id: EventId { sequence: Sequence(sequence), day }, event });
                         }
                     }
@@ -130,6 +140,20 @@ impl Days {
         recovery::read(&self.log, 0, visit).map_err(EngineError::io(&self.log))?;
         Ok(events)
     }
+}
+
+/// Every whole chunk in the files of an engine that cannot be opened.
+fn salvage_engine(directory: &Path) -> Result<Vec<Chunk>, DayError> {
+    let io = |error| DayError::from(EngineError::io(directory)(error));
+    let mut files = vec![directory.join("db")];
+    if let Ok(blobs) = fs::read_dir(directory.join("blobs")) {
+        files.extend(blobs.flatten().map(|entry| entry.path()));
+    }
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        found.extend(sealed::chunks_within(&fs::read(file).map_err(io)?));
+    }
+    Ok(found)
 }
 
 /// The rows of chunks that belong to a day.

@@ -12,13 +12,13 @@ use parking_lot::{Mutex, RwLock};
 use super::{Doors, Handle};
 use crate::api_keys::ApiKeys;
 use crate::apply;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Position};
 use crate::days::{Days, directory};
 use crate::dedupe::PendingKeys;
 use crate::error::OpenError;
 use crate::files::{self, FolderLock};
 use crate::keys::Keys;
-use crate::late::Overlay;
+use crate::late::LateAgain;
 use crate::letters::PendingLetters;
 use crate::log::segment::{self, Sink};
 use crate::log::writer::{OpenSink, Writer};
@@ -26,7 +26,7 @@ use crate::log::{record, recovery};
 use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::meta::Meta;
-use crate::options::{StoreLimits, StoreOptions};
+use crate::options::StoreOptions;
 use crate::seal;
 use crate::shared::{Load, Shared, batch_of};
 
@@ -49,8 +49,8 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
     let lock = FolderLock::take(&directory)?;
     files::make_directory(&log).map_err(io(&log))?;
     directory::finish_removals(&directory).map_err(io(&directory))?;
-    let shared = shared_at(options)?;
-    let next = replay(&shared, &log)?;
+    let (shared, position) = shared_at(options)?;
+    let next = replay(&shared, position, &log)?;
     let mut sinks = sinks(&log);
     let sink = sinks(next).map_err(io(&log))?;
     let shared = Arc::new(shared);
@@ -88,27 +88,26 @@ pub(super) fn open_with(options: StoreOptions, sinks: impl FnOnce(&Path) -> Open
     })
 }
 
-fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
+fn shared_at(options: StoreOptions) -> Result<(Shared, Position), OpenError> {
     let StoreOptions { directory, clock, limits } = options;
     let checkpoint = Checkpoint::at(&directory);
-    let (applied, checkpoint_lost) = applied(&checkpoint, &directory)?;
+    let (position, checkpoint_lost) = position(&checkpoint, &directory)?;
     let meta = directory.join("meta");
     let (meta, names, meta_lost) = Meta::open_or_replace(&meta, limits.meta_cache).map_err(OpenError::Meta)?;
     let api_keys = ApiKeys::of(meta.api_keys().map_err(OpenError::Meta)?);
     let marks = Marks::of(meta.marks(clock.now()).map_err(OpenError::Meta)?);
     let days = Days::at(&directory, &limits).map_err(OpenError::io(&directory))?;
-    let late = open_late(&directory, &limits, &days)?;
     if let Some(what) = checkpoint_lost {
         tracing::error!(%what, "the log is applied again from its beginning");
     }
     let keys = directory.join("keys");
     let (key_files, losses) = Keys::open(&keys).map_err(OpenError::io(&keys))?;
     losses.into_iter().chain(meta_lost).for_each(|what| days.lost(what));
-    Ok(Shared {
+    let shared = Shared {
         directory,
         clock,
         limits,
-        memory: Memory::starting_at(applied),
+        memory: Memory::starting_at(position.applied),
         names: RwLock::new(names),
         letters: PendingLetters::default(),
         keys: PendingKeys::default(),
@@ -117,57 +116,54 @@ fn shared_at(options: StoreOptions) -> Result<Shared, OpenError> {
         marks,
         meta,
         days,
-        late,
         checkpoint,
         load: Load::default(),
         poison: OnceLock::new(),
         is_closed: AtomicBool::new(false),
         apply_error: Mutex::default(),
         log_state: Mutex::default(),
-    })
-}
-
-/// The late rows, each with its day; those that a day has in its file already are forgotten.
-fn open_late(directory: &Path, limits: &StoreLimits, days: &Days) -> Result<Overlay, OpenError> {
-    let (late, loaded) = Overlay::open(&directory.join("late"), limits.late_cache).map_err(OpenError::Late)?;
-    loaded.losses.into_iter().for_each(|what| days.lost(what));
-    for (day, known) in days.load_late(loaded.days).map_err(OpenError::Late)? {
-        late.remove(day, &known).map_err(OpenError::Late)?;
-    }
-    Ok(late)
+    };
+    Ok((shared, position))
 }
 
 /// How far the days are. Without a checkpoint that can be read it is what the log no longer has: its files go only once the
 /// days have them, and applying the rest again changes nothing.
-fn applied(checkpoint: &Checkpoint, directory: &Path) -> Result<(u64, Option<String>), OpenError> {
+fn position(checkpoint: &Checkpoint, directory: &Path) -> Result<(Position, Option<String>), OpenError> {
     let log = directory.join("log");
-    let below = || -> Result<u64, OpenError> {
+    let below = || -> Result<Position, OpenError> {
         let files = segment::list(&log).map_err(OpenError::io(&log))?;
-        Ok(files.first().map_or(0, |(first, _)| first.saturating_sub(1)))
+        let applied = files.first().map_or(0, |(first, _)| first.saturating_sub(1));
+        Ok(Position { applied, late_above: applied })
     };
     match checkpoint.load() {
-        Ok(Some(applied)) => Ok((applied, None)),
+        Ok(Some(position)) => Ok((position, None)),
         Ok(None) => Ok((below()?, None)),
         Err(error @ OpenError::Checkpoint(_)) => Ok((below()?, Some(error.to_string()))),
         Err(error) => Err(error),
     }
 }
 
-/// Makes everything above the checkpoint visible again; the next free sequence.
-fn replay(shared: &Shared, log: &Path) -> Result<u64, OpenError> {
-    let applied = shared.memory.applied();
+/// Makes everything above the checkpoint visible again, and late what is late; the next free sequence.
+fn replay(shared: &Shared, position: Position, log: &Path) -> Result<u64, OpenError> {
+    let applied = position.applied;
     let mut unreadable = Vec::new();
-    let recovered = recovery::recover(log, applied, |frame| {
+    let mut late = LateAgain::new(&shared.days, applied);
+    let recovered = recovery::recover(log, position.late_above, |frame| {
         let (first, last, bytes) = (frame.first, frame.last(), frame.raw.len());
         let Some(records) = record::decode_all(&frame.raw) else {
             unreadable.push(format!("log: records {first} to {last} cannot be read"));
             return;
         };
         let batch = batch_of(first, records, bytes);
+        if last <= applied {
+            late.take(batch.events);
+            return;
+        }
         shared.load.add(batch.records(), bytes);
         shared.publish(batch);
     });
     let recovered = recovered.map_err(OpenError::io(log))?;
+    late.finish().map_err(OpenError::Late)?;
     let mut damage: Vec<String> = recovered.damage.iter().map(ToString::to_string).collect();
     damage.extend(unreadable);
     for text in &damage {

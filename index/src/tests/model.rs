@@ -102,6 +102,7 @@ fn run(seed: u64, rounds: usize) {
             check(&rig.store, &all, &query, snapshot, &mut rng);
         }
     }
+    rig.store.settle_suspects();
     rig.store.close();
     let report = Store::verify(rig.folder.path()).unwrap();
     assert_eq!(report.problems, []);

@@ -65,13 +65,7 @@ fn every_row_is_found_by_its_place_and_by_its_sequence() {
         }
         assert_eq!(reader.locate(Hit { time: 0, sequence: 1 }).unwrap().map(|(_, row)| row), None);
     }
-    let mut all = Vec::new();
-    sealed
-        .visit_in_order(&mut |row| {
-            all.push(row?);
-            Ok(())
-        })
-        .unwrap();
+    let all: Vec<_> = sealed.in_order().map(Result::unwrap).collect();
     assert_eq!(all, rows);
 }
 
@@ -110,14 +104,8 @@ fn a_changed_byte_is_an_error_or_changes_nothing() {
         let mut bad = bytes.clone();
         bad[at] ^= 0x10;
         fs::write(&path, bad).unwrap();
-        let read = SealedRows::open(folder.path()).and_then(|sealed| {
-            let mut all = Vec::new();
-            Rows::Sealed(sealed).visit_in_order(&mut |row| {
-                all.push(row?);
-                Ok(())
-            })?;
-            Ok(all)
-        });
+        let read = SealedRows::open(folder.path())
+            .and_then(|sealed| Rows::Sealed(sealed).in_order().collect::<Result<Vec<_>, _>>());
         assert!(read.is_err(), "byte {at}");
     }
     for length in [0, 7, 8, 27, bytes.len() / 2, bytes.len() - 1] {
