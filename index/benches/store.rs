@@ -130,7 +130,7 @@ fn send(store: &Store, events: usize, seed: u64, next: &AtomicUsize) -> Duration
         making += at.elapsed();
         while let Err(error) = runtime.block_on(store.append(groups.clone())) {
             assert!(matches!(error, AppendError::Overloaded), "{error}");
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) type Late = Arc<Vec<Arc<Chunk>>>;
 pub(crate) fn chunks_of(events: &DayEvents) -> Result<Vec<Arc<Chunk>>, DayError> {
     let rows: Vec<Row<'_>> =
         events.iter().flat_map(|(_, events)| events.iter().map(|s| (s.id.sequence.0, &s.event))).collect();
-    let packed = pack(&rows, Shape::LIVE).map_err(DayError::Pack)?;
+    let packed = pack(&rows, Shape::LATE).map_err(DayError::Pack)?;
     packed.into_iter().map(|(_, bytes)| Chunk::parse(bytes).map(Arc::new).map_err(DayError::Pack)).collect()
 }
 

@@ -58,6 +58,12 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// Whether so many records would find room at this moment.
+    pub(crate) fn has_room(&self, records: usize, limits: &StoreLimits) -> bool {
+        let held = self.records.load(Ordering::Relaxed);
+        held == 0 || held + records <= limits.pending_records
+    }
+
     /// Takes room, or says that there is none.
     pub(crate) fn take(&self, records: usize, bytes: usize, limits: &StoreLimits) -> bool {
         let held_records = self.records.fetch_add(records, Ordering::Relaxed) + records;

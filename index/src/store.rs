@@ -124,6 +124,11 @@ impl Store {
         if groups.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
+        // Before the work of encoding them, which a sender that tries again and again would have done each time.
+        let count = groups.iter().map(|group| group.events.len()).sum::<usize>() + changes.len();
+        if !self.shared().load.has_room(count, &self.shared().limits) {
+            return Err(AppendError::Overloaded);
+        }
         let received = self.shared().clock.now();
         let groups: Vec<EncodedGroup> =
             groups.into_iter().map(|group| encode_group(group, received)).collect::<Result<_, _>>()?;
