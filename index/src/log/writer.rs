@@ -18,7 +18,7 @@ use super::segment::{self, Sink};
 use crate::apply::Command;
 use crate::dedupe::{KeyHash, Remembered};
 use crate::entry::{Appended, Change};
-use crate::error::{AppendError, Unavailable};
+use crate::error::{AppendError, Unavailable, chain};
 use crate::failpoint::{self, Failpoint};
 use crate::memory::Batch;
 use crate::shared::{Shared, batch_of};
@@ -223,9 +223,8 @@ impl Writer {
             return;
         }
         self.begin_anew();
-        let log = self.shared.log_directory();
-        if let Err(error) = segment::drop_below(&log, self.next - 1) {
-            tracing::warn!(%error, "a file of the log that holds nothing new could not be removed");
+        if let Err(error) = self.shared.drop_log() {
+            tracing::warn!(error = chain(&error), "a file of the log that holds nothing new could not be removed");
         }
     }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rand::Rng as _;
+
 use super::rebuild::copy;
 use super::{Rig, event, everything, first_page, group, lazy, messages, noon, open, put, wait};
 use crate::log::segment::Sink;
@@ -175,6 +177,37 @@ fn files_of_the_log_go_when_the_days_have_everything() {
     let rig = rig.reopen();
     assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 5);
     assert_eq!(rig.put(vec![event("acme", noon(), "x")])[0].id.sequence.0, 6);
+}
+
+// proves: S2
+#[test]
+fn the_log_keeps_what_is_late_when_it_leaves_a_large_file() {
+    let rig = Rig::new(lazy());
+    let old = noon().plus_micros(-5 * 86_400_000_000);
+    // Too few rows to be worth a part yet, and what the log cannot compress away.
+    let mut rng = super::random::rng(5);
+    let mut text = || (0..2_000).map(|_| format!("{:08x}", rng.random::<u32>())).collect::<String>();
+    rig.put((0..200).map(|_| event("acme", old, &text())).collect());
+    rig.store.flush().unwrap();
+    assert_eq!(rig.store.status().late_events, 200);
+    let newest = || {
+        let files = fs::read_dir(rig.folder.path().join("log")).unwrap();
+        files.map(|entry| entry.unwrap().file_name()).max().unwrap()
+    };
+    let before = newest();
+    while newest() == before {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The old file goes right behind, if it goes.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let other = tempfile::tempdir().unwrap();
+    copy(rig.folder.path(), other.path());
+    let store = open(other.path(), &rig.clock, &rig.limits);
+    assert_eq!(store.count(&everything("acme"), store.snapshot()).unwrap(), 200);
+    // Once they are in a part of their day nothing of it is needed.
+    rig.store.settle().unwrap();
+    rig.store.sweep().unwrap();
+    assert!(rig.store.status().log_bytes < 1_000);
 }
 
 /// With neither checkpoint nor frames, the file's name still says which sequences were given out.
