@@ -12,7 +12,7 @@ mod encode;
 use std::ops::Range;
 
 pub(crate) use column::{Strings, put_number, take_number};
-pub(crate) use decode::Chunk;
+pub(crate) use decode::{Chunk, Columns};
 pub(crate) use encode::{Row, pack};
 use system_log_model::OrgId;
 

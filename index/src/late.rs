@@ -58,8 +58,8 @@ pub(crate) fn get(day: Day, late: &Late, org: &OrgId, sequence: u64) -> Result<O
         let Some(span) = chunk.span(org).filter(|span| (span.first..=span.last).contains(&sequence)) else { continue };
         let sequences = chunk.sequences(span).map_err(|source| damaged(chunk, source))?;
         if let Some(row) = sequences.iter().position(|other| *other == sequence) {
-            let events = chunk.events(span).map_err(|source| damaged(chunk, source))?;
-            return Ok(events.into_iter().nth(row).map(|event| stored(day, sequence, event)));
+            let event = chunk.columns().and_then(|columns| columns.event(org, span.rows.start + row));
+            return Ok(Some(stored(day, sequence, event.map_err(|source| damaged(chunk, source))?)));
         }
     }
     Ok(None)

@@ -40,7 +40,8 @@ pub struct StoreLimits {
     pub close_after: Duration,
     /// Late rows of one day that are folded in even while there is other work.
     pub late_rows: u64,
-    /// Late rows of all days, in bytes at hand; the applier waits when there are more.
+    /// Late rows of all days, in bytes at hand, about fifty each; the applier waits when there are more. They are read from
+    /// the log again at the next start, half a million of them in a second.
     pub late_bytes: usize,
     /// Closed days kept open. All days of the retention, so that a 90-day question opens each only once; one takes some
     /// hundred kilobytes.
@@ -67,7 +68,7 @@ impl Default for StoreLimits {
             writers: 3,
             close_after: Duration::from_secs(48 * 3_600),
             late_rows: 4_096,
-            late_bytes: 48 << 20,
+            late_bytes: 24 << 20,
             open_days: 96,
             live_days: 6,
             day_cache: 1 << 20,

@@ -270,9 +270,8 @@ pub(crate) fn fetch(shared: &Shared, query: &Query, chosen: &[Chosen]) -> Result
             let located =
                 slot.get_or_insert_with(|| OrgReader::new(&handle.rows, &query.org)).locate(hit).map_err(failed)?;
             let (chunk, row) = located.ok_or_else(missing)?;
-            let event = chunk.events().map_err(failed)?.get(row);
-            let id = EventId { sequence: Sequence(hit.sequence), day };
-            rows[at] = Some(Stored { id, event: event.ok_or_else(missing)?.clone() });
+            let event = chunk.event(row).map_err(failed)?;
+            rows[at] = Some(Stored { id: EventId { sequence: Sequence(hit.sequence), day }, event });
         }
     }
     Ok(rows.into_iter().flatten().collect())

@@ -319,8 +319,12 @@ impl OpenPart<'_, '_> {
     /// The rows of a chunk that the question asks for, times and snapshot aside.
     fn rows_of(&self, chunk: &mut CachedChunk) -> Result<Vec<usize>, ReadError> {
         if self.prepared.is_none() {
-            let events = chunk.events().map_err(self.failed())?.iter().enumerate();
-            return Ok(events.filter(|(_, event)| self.plan.query.filter.matches(event)).map(|(row, _)| row).collect());
+            let mut rows = Vec::new();
+            for row in 0..chunk.rows() {
+                let event = chunk.event(row).map_err(self.failed())?;
+                rows.extend(self.plan.query.filter.matches(&event).then_some(row));
+            }
+            return Ok(rows);
         }
         let found = self.plan.verdict.rows_with_needles(chunk).map_err(self.failed())?;
         if found.as_ref().is_some_and(|found| !found.contains(&true)) {

@@ -34,8 +34,8 @@ const RETRY: Duration = Duration::from_secs(60);
 const OLDEST: Duration = Duration::from_secs(600);
 /// Late rows of one day that are always worth it, when nothing else is to be done.
 const WORTH_IDLE: u64 = 256;
-/// Sequences that the log may be behind because of late rows: some hundred megabytes of it.
-const LOG_BEHIND: u64 = 1 << 20;
+/// Sequences that the log may be behind because of late rows; each is read again at the next start.
+const LOG_BEHIND: u64 = 1 << 19;
 /// So few events that wait are no load.
 const QUIET: usize = 1_024;
 
@@ -90,6 +90,7 @@ impl Sealer<'_> {
             let Some((day, from)) = self.due() else { break };
             self.note(day, |sealer| sealer.seal(day, from));
             self.tidy();
+            self.drop_log();
         }
         if self.copied.elapsed() >= COPY {
             self.copied = Instant::now();
@@ -166,7 +167,15 @@ impl Sealer<'_> {
             }
         }
         self.tidy();
+        self.drop_log();
         Ok(())
+    }
+
+    /// What was late may have been all that kept files of the log.
+    fn drop_log(&self) {
+        if let Err(error) = self.shared.drop_log() {
+            tracing::warn!(error = chain(&error), "files of the log that hold nothing new could not be removed");
+        }
     }
 
     /// The day that needs it most, and from which of its parts on it is written anew.

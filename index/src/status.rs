@@ -23,7 +23,7 @@ pub struct Status {
     pub days: u64,
     /// Days whose index was made again from the store since the start.
     pub rebuilt_days: Vec<String>,
-    /// Closed days whose index is being made again: questions look at their rows one after the other.
+    /// Days whose index is being made again: questions look at their rows one after the other.
     pub unindexed_days: Vec<String>,
     /// Directories that were set aside since the start.
     pub quarantined: Vec<String>,

@@ -92,6 +92,9 @@ impl Handle {
         if flush && let Err(error) = self.shared.meta.copy(&self.shared.directory.join("meta")) {
             tracing::warn!(%error, "members, bindings and keys could not be copied");
         }
+        if flush && let Err(error) = self.shared.checkpoint.store(self.shared.position(self.shared.memory.applied())) {
+            tracing::warn!(%error, "the checkpoint could not be written; the next start reads more of the log");
+        }
         self.shared.days.close();
         self.shared.meta.close();
         doors.lock = None;

@@ -70,7 +70,7 @@ impl Default for Metrics {
             "Events that are not in the files of their closed days yet",
             late_events.clone(),
         );
-        registry.register("unindexed_days", "Closed days whose index is being made again", unindexed_days.clone());
+        registry.register("unindexed_days", "Days whose index is being made again", unindexed_days.clone());
         registry.register("ingest_records", "Records by source, outcome and reason", records.clone());
         registry.register("rpc_answers", "Answers by method and gRPC code", answers.clone());
         registry.register("log_sequence", "Last sequence of the commit log", last_sequence.clone());

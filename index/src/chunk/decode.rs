@@ -170,42 +170,24 @@ impl Chunk {
     }
 
     fn decode(&self, spans: &[Span]) -> Result<Vec<Event>, ChunkError> {
-        let (times, flags) = (self.times()?, self.flags()?);
-        let kinds = self.kinds()?;
-        let messages = self.strings(Column::Message)?;
-        let recipients = self.strings(Column::Recipient)?;
-        let subjects = self.strings(Column::Subject)?;
-        let (actors, ais) = (self.entries(Column::Actor)?, self.entries(Column::Ai)?);
-        let rests = self.entries(Column::Rest)?;
-        let text = |column: &Strings, row| column.get(row).unwrap_or_default().to_owned();
-        let mut events = Vec::with_capacity(spans.iter().map(|span| span.rows.len()).sum());
-        for (row, org) in spans.iter().flat_map(|span| span.rows.clone().map(|row| (row, &span.org))) {
-            let (log, severity, category, pre_auth) = flags[row];
-            let (source, change, webhook, attributes): Rest = rests
-                .get(row)
-                .and_then(|bytes| rmp_serde::from_slice(bytes).ok())
-                .ok_or(ChunkError::Column(Column::Rest as u8))?;
-            events.push(Event {
-                org: org.clone(),
-                log,
-                kind: kinds[row].clone(),
-                category,
-                severity,
-                occurred_at: times[row].0,
-                received_at: times[row].1,
-                message: text(&messages, row),
-                actor: unpack::<Actor>(&actors, row, Column::Actor)?,
-                recipient: text(&recipients, row),
-                subject: text(&subjects, row),
-                source,
-                pre_auth,
-                change,
-                webhook,
-                ai: unpack::<AiUsage>(&ais, row, Column::Ai)?,
-                attributes,
-            });
-        }
-        Ok(events)
+        let columns = self.columns()?;
+        let rows = spans.iter().flat_map(|span| span.rows.clone().map(|row| (row, &span.org)));
+        rows.map(|(row, org)| columns.event(org, row)).collect()
+    }
+
+    /// Everything unpacked that rows are made of.
+    pub(crate) fn columns(&self) -> Result<Columns, ChunkError> {
+        Ok(Columns {
+            times: self.times()?,
+            flags: self.flags()?,
+            kinds: self.kinds()?,
+            messages: self.strings(Column::Message)?,
+            recipients: self.strings(Column::Recipient)?,
+            subjects: self.strings(Column::Subject)?,
+            actors: self.entries(Column::Actor)?,
+            ais: self.entries(Column::Ai)?,
+            rests: self.entries(Column::Rest)?,
+        })
     }
 
     /// The kinds, one allocation for each different one.
@@ -264,6 +246,53 @@ impl Chunk {
         let strings = self.strings(column)?;
         rows.for_each(|(row, event)| set(event, strings.get(row).unwrap_or_default().to_owned()));
         Ok(())
+    }
+}
+
+/// A chunk unpacked: rows are made one by one, because a page wants few of a chunk's and most of the work is in each.
+pub(crate) struct Columns {
+    times: Vec<(Timestamp, Timestamp)>,
+    flags: Vec<Flags>,
+    kinds: Vec<Arc<str>>,
+    messages: Strings,
+    recipients: Strings,
+    subjects: Strings,
+    actors: Entries,
+    ais: Entries,
+    rests: Entries,
+}
+
+impl Columns {
+    /// A row of the chunk.
+    pub(crate) fn event(&self, org: &OrgId, row: usize) -> Result<Event, ChunkError> {
+        let text = |column: &Strings| column.get(row).unwrap_or_default().to_owned();
+        let rest = || {
+            let (flags, times, kind) = (self.flags.get(row)?, self.times.get(row)?, self.kinds.get(row)?);
+            let rest: Rest = rmp_serde::from_slice(self.rests.get(row)?).ok()?;
+            Some((flags, times, kind, rest))
+        };
+        let (flags, times, kind, rest) = rest().ok_or(ChunkError::Column(Column::Rest as u8))?;
+        let (log, severity, category, pre_auth) = *flags;
+        let (source, change, webhook, attributes) = rest;
+        Ok(Event {
+            org: org.clone(),
+            log,
+            kind: kind.clone(),
+            category,
+            severity,
+            occurred_at: times.0,
+            received_at: times.1,
+            message: text(&self.messages),
+            actor: unpack::<Actor>(&self.actors, row, Column::Actor)?,
+            recipient: text(&self.recipients),
+            subject: text(&self.subjects),
+            source,
+            pre_auth,
+            change,
+            webhook,
+            ai: unpack::<AiUsage>(&self.ais, row, Column::Ai)?,
+            attributes,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::collect::Hit;
 use super::rows::{Rows, damaged};
 use super::sealed::{SealedRows, place};
 use super::{DayChunks, DayError};
-use crate::chunk::{Chunk, ChunkError, Column, Span};
+use crate::chunk::{Chunk, ChunkError, Column, Columns, Span};
 
 mod folded;
 
@@ -40,7 +40,7 @@ pub(crate) struct CachedChunk {
     /// Not read yet in a group whose rows were asked for nothing but their texts.
     order: Option<Order>,
     texts: Vec<(Column, FoldedColumn)>,
-    events: Option<Vec<Event>>,
+    columns: Option<Columns>,
     /// The keys of the column that is sorted by, where they are not its folded texts.
     keys: Option<(TableColumn, Vec<SortKey>)>,
 }
@@ -134,7 +134,7 @@ impl<'a> OrgReader<'a> {
 
 impl CachedChunk {
     const fn new(chunk: Chunk, span: Span, order: Option<Order>) -> Self {
-        Self { chunk, span, order, texts: Vec::new(), events: None, keys: None }
+        Self { chunk, span, order, texts: Vec::new(), columns: None, keys: None }
     }
 
     fn is_at(&self, row: usize, hit: Hit) -> bool {
@@ -178,12 +178,20 @@ impl CachedChunk {
         found.ok_or_else(|| self.damaged()(ChunkError::Length))
     }
 
-    /// All rows, whole.
-    pub(crate) fn events(&mut self) -> Result<&[Event], DayError> {
-        if self.events.is_none() {
-            self.events = Some(self.chunk.events(&self.span).map_err(self.damaged())?);
-        }
-        Ok(self.events.as_deref().unwrap_or_default())
+    /// A row, whole.
+    pub(crate) fn event(&mut self, row: usize) -> Result<Event, DayError> {
+        let columns = match self.columns.take() {
+            Some(columns) => columns,
+            None => self.chunk.columns().map_err(self.damaged())?,
+        };
+        let columns = self.columns.insert(columns);
+        let event = columns.event(&self.span.org, self.span.rows.start + row);
+        event.map_err(self.damaged())
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.span.rows.len()
     }
 
     /// Which rows are of a log.

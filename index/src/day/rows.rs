@@ -46,7 +46,7 @@ impl Rows {
                 let Some((chunk, row)) = reader.locate(Hit { time: 0, sequence })? else {
                     return Ok(None);
                 };
-                Ok(chunk.events()?.get(row).cloned())
+                chunk.event(row).map(Some)
             }
         }
     }
@@ -76,8 +76,7 @@ impl Rows {
                     let same = reader.take().filter(|(other, _)| *other == org);
                     let (_, reader) = reader.insert(same.unwrap_or_else(|| (org.clone(), OrgReader::new(self, &org))));
                     let (chunk, row) = reader.locate(hit)?.ok_or(DayError::Missing(hit.sequence))?;
-                    let event = chunk.events()?.get(row).ok_or(DayError::Missing(hit.sequence))?;
-                    Ok((hit.sequence, event.clone()))
+                    Ok((hit.sequence, chunk.event(row)?))
                 });
                 Box::new(bad.into_iter().map(Err).chain(rows))
             }

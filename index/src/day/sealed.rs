@@ -122,7 +122,8 @@ impl SealedRows {
             let damaged = |source| DayError::Group { group: at.group, source };
             let sequences = chunk.sequences(span).map_err(damaged)?;
             if let Some(row) = sequences.iter().position(|other| *other == sequence) {
-                return Ok(chunk.events(span).map_err(damaged)?.into_iter().nth(row));
+                let columns = chunk.columns().map_err(damaged)?;
+                return columns.event(org, span.rows.start + row).map(Some).map_err(damaged);
             }
         }
         Ok(None)

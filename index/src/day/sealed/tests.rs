@@ -55,7 +55,7 @@ fn every_row_is_found_by_its_place_and_by_its_sequence() {
         let mut reader = OrgReader::new(&sealed, org);
         for row in &rows {
             let found = reader.locate(hit(row)).unwrap();
-            let found = found.map(|(chunk, at)| chunk.events().unwrap()[at].clone());
+            let found = found.map(|(chunk, at)| chunk.event(at).unwrap());
             let own = (row.1.org == *org).then(|| row.1.clone());
             assert_eq!(found, own);
         }
