@@ -33,7 +33,11 @@ use system_log_model::{
 /// Organisations; every fifth event belongs to the first.
 const ORGS: usize = 300;
 const DAYS: i64 = 79;
+/// Of the events that all go into days that are written in place.
+const LIVE_SECONDS: i64 = 6 * 3_600;
 const BATCH: usize = 1_000;
+/// Events of the run with live days only.
+const LIVE_EVENTS: usize = 200_000;
 /// Requests in flight.
 const SENDERS: usize = 4;
 const ROUNDS: usize = 101;
@@ -50,6 +54,7 @@ fn main() {
     println!("| figure, {events} events, {ORGS} organisations, {DAYS} days | value |\n|---|---|");
     let is_loaded = folder.join("log").is_dir();
     if !is_loaded {
+        live_only(events.min(LIVE_EVENTS));
         fill(folder, events);
     }
     let begun = Instant::now();
@@ -72,8 +77,9 @@ fn main() {
 
 fn fill(folder: &Path, events: usize) {
     let store = open(folder);
-    load(&store, events);
+    load(&store, events, DAYS * 86_400);
     print_bytes(&store.status(), events, "before days are closed");
+    print_stages(&store.status(), "events of all days");
     let begun = Instant::now();
     store.settle().unwrap();
     let took = begun.elapsed();
@@ -95,7 +101,7 @@ fn open(folder: &Path) -> Store {
 }
 
 /// Batches from several threads, shuffled over all days, each record with its key. What making them takes is taken off.
-fn load(store: &Store, events: usize) {
+fn load(store: &Store, events: usize, seconds: i64) {
     let begun = Instant::now();
     let next = AtomicUsize::new(0);
     let making: Duration = thread::scope(|scope| {
@@ -103,7 +109,7 @@ fn load(store: &Store, events: usize) {
             .map(|n| {
                 scope.spawn({
                     let next = &next;
-                    move || send(store, events, n as u64, next)
+                    move || send(store, (events, seconds), n as u64, next)
                 })
             })
             .collect();
@@ -119,7 +125,7 @@ fn load(store: &Store, events: usize) {
 }
 
 /// Sends batches until there are no more; how long making them took.
-fn send(store: &Store, events: usize, seed: u64, next: &AtomicUsize) -> Duration {
+fn send(store: &Store, (events, seconds): (usize, i64), seed: u64, next: &AtomicUsize) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let guard = Guard::new();
     let mut rng = StdRng::seed_from_u64(seed);
@@ -130,7 +136,8 @@ fn send(store: &Store, events: usize, seed: u64, next: &AtomicUsize) -> Duration
             return making;
         }
         let at = Instant::now();
-        let groups: Vec<Group> = (from..events.min(from + BATCH)).map(|n| group(&guard, &mut rng, n, now())).collect();
+        let groups: Vec<Group> =
+            (from..events.min(from + BATCH)).map(|n| group(&guard, &mut rng, n, seconds)).collect();
         making += at.elapsed();
         while let Err(error) = runtime.block_on(store.append(groups.clone())) {
             assert!(matches!(error, AppendError::Overloaded), "{error}");
@@ -157,7 +164,8 @@ impl Clock for SystemClock {
     }
 }
 
-fn group(guard: &Guard, rng: &mut StdRng, number: usize, now: Timestamp) -> Group {
+fn group(guard: &Guard, rng: &mut StdRng, number: usize, seconds: i64) -> Group {
+    let now = now();
     let errors = [
         "Connection refused by host",
         "upstream connect error or disconnect/reset before headers",
@@ -165,7 +173,7 @@ fn group(guard: &Guard, rng: &mut StdRng, number: usize, now: Timestamp) -> Grou
         "Timeout of 30 s exceeded while waiting for the response",
     ];
     let org = org_of(if rng.random_ratio(1, 5) { 0 } else { rng.random_range(0..ORGS) });
-    let at = now.plus_micros(-rng.random_range(0..DAYS * 86_400) * 1_000_000 - rng.random_range(0..1_000) * 1_000);
+    let at = now.plus_micros(-rng.random_range(0..seconds) * 1_000_000 - rng.random_range(0..1_000) * 1_000);
     let user = rng.random_range(0..2_000);
     let is_webhook = rng.random_bool(0.5);
     let tail =
@@ -216,6 +224,24 @@ fn print_bytes(status: &Status, events: usize, when: &str) {
         per(status.log_bytes),
         status.late_events
     );
+}
+
+/// What each stage alone can take, by the time of one thread that it took.
+fn print_stages(status: &Status, what: &str) {
+    for (stage, total) in status.stages.iter().filter(|(_, total)| total.events > 0) {
+        let rate = total.events as f64 / total.time.as_secs_f64();
+        println!("| {what}: stage `{}` alone, {} events | {rate:.0}/s |", stage.name(), total.events);
+    }
+}
+
+/// Events of the last hours only, which go into one or two live days: log, sled and tantivy.
+fn live_only(events: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    load(&store, events, LIVE_SECONDS);
+    print_bytes(&store.status(), events, "live days only");
+    print_stages(&store.status(), "live days only");
+    store.close();
 }
 
 fn folder_bytes(path: &Path) -> u64 {

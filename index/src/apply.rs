@@ -14,8 +14,10 @@ use crate::days::DayEvents;
 use crate::entry::Stored;
 use crate::error::{MaintainError, chain};
 use crate::failpoint::{self, Failpoint};
+use crate::late;
 use crate::memory::Batch;
 use crate::shared::Shared;
+use crate::stages::Stage;
 
 /// More events in one round while there is a backlog: a backfill spread over many days pays for each day's commit.
 const BACKLOG_FACTOR: usize = 2;
@@ -120,7 +122,9 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
     shared.meta.apply(changes).map_err(MaintainError::Meta)?;
     failpoint::hit(Failpoint::KeysAdd);
     let keys_failed = MaintainError::io(&shared.directory);
-    shared.key_files.add((applied + 1, last), keys, shared.clock.now()).map_err(keys_failed)?;
+    let count = batches.iter().map(|batch| batch.keys.len() as u64).sum();
+    let add = || shared.key_files.add((applied + 1, last), keys, shared.clock.now());
+    shared.stages.time(Stage::Keys, count, add).map_err(keys_failed)?;
     failpoint::hit(Failpoint::Checkpoint);
     shared.checkpoint.store(shared.position(last)).map_err(MaintainError::io(&shared.directory))?;
     // From here on readers take these rows from the days, which all have them now.
@@ -138,11 +142,11 @@ fn apply_some(shared: &Shared) -> Result<(), MaintainError> {
 fn apply_events(shared: &Shared, applied: u64, days: BTreeMap<Day, DayEvents>) -> Result<(), MaintainError> {
     let _no_day_is_closed_meanwhile = shared.days.applying.lock();
     let now = shared.clock.now();
-    let mut late = Vec::new();
+    let mut packed_days = Vec::new();
     for (day, events) in days {
         let failed = |source| MaintainError::Day { day, source };
         if let Some(handle) = shared.days.live(day, applied, now).map_err(failed)? {
-            handle.apply(&events).map_err(failed)?;
+            handle.apply(&events, &shared.stages).map_err(failed)?;
             shared.days.wrote(day);
             continue;
         }
@@ -150,10 +154,12 @@ fn apply_events(shared: &Shared, applied: u64, days: BTreeMap<Day, DayEvents>) -
         let last = shared.days.last(day, applied).map_err(failed)?;
         let fresh = above(events, last);
         if !fresh.is_empty() {
-            late.push((day, crate::late::chunks_of(&fresh).map_err(failed)?));
+            let count = fresh.iter().map(|(_, rows)| rows.len() as u64).sum();
+            let packed = shared.stages.time(Stage::Late, count, || late::chunks_of(&fresh));
+            packed_days.push((day, packed.map_err(failed)?));
         }
     }
-    late.into_iter().for_each(|(day, chunks)| shared.days.add_late(day, chunks));
+    packed_days.into_iter().for_each(|(day, chunks)| shared.days.add_late(day, chunks));
     Ok(())
 }
 

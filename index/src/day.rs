@@ -32,6 +32,7 @@ pub(crate) use store::DayChunks;
 use crate::chunk::ChunkError;
 use crate::engine::{Engine, EngineError};
 use crate::entry::Stored;
+use crate::stages::{Stage, Stages};
 
 /// Why a day, or the `meta` store, cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -190,16 +191,18 @@ impl DayHandle {
     }
 
     /// Takes ascending events over, store first. What it has already is stepped over, so that a replay changes nothing.
-    pub(crate) fn apply(&self, events: &[(OrgId, Vec<Arc<Stored>>)]) -> Result<(), DayError> {
+    pub(crate) fn apply(&self, events: &[(OrgId, Vec<Arc<Stored>>)], stages: &Stages) -> Result<(), DayError> {
         let (Rows::Live(chunks), Some(index)) = (&self.rows, self.index()) else {
             return Err(DayError::Sealed);
         };
-        chunks.append(events)?;
+        let count = events.iter().map(|(_, events)| events.len() as u64).sum();
+        stages.time(Stage::LiveRows, count, || chunks.append(events))?;
         let extent = chunks.extent();
         let before = index.extent().last;
         let all = events.iter().flat_map(|(_, events)| events);
         let fresh = all.filter(|stored| stored.id.sequence.0 > before);
-        index.add(fresh.map(|stored| (stored.id.sequence.0, &stored.event)), extent)
+        let fresh = fresh.map(|stored| (stored.id.sequence.0, &stored.event));
+        stages.time(Stage::LiveIndex, count, || index.add(fresh, extent))
     }
 }
 

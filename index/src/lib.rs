@@ -2,7 +2,7 @@
 //!
 //! | idea | file |
 //! |---|---|
-//! | what a caller says and gets | [`entry`], [`options`], [`error`], [`status`] |
+//! | what a caller says and gets | [`entry`], [`options`], [`error`] |
 //! | the truth: one log for everything, synced before the answer | `log` |
 //! | what the days do not have yet | `memory`, `directory`, `letters`, `dedupe`, `api_keys`, `marks` |
 //! | one directory for each UTC day: chunks in sled or in a sealed file, words in tantivy | `chunk`, `engine`, `day`, `days` |
@@ -10,6 +10,7 @@
 //! | closing days, folding late rows in | `seal` |
 //! | answers | `plan`, `verdict`, `page`, `scan`, `tail` |
 //! | forgetting and checking | `sweep`, `verify` |
+//! | what an operator sees | [`status`], `stages` |
 //! | where the kill rig may end it | `failpoint` |
 //!
 //! A read is the days up to the applied position, and memory above it. This crate knows neither the wire nor the sandbox.
@@ -40,6 +41,7 @@ mod plan;
 mod scan;
 mod seal;
 mod shared;
+mod stages;
 pub mod status;
 mod store;
 mod sweep;
@@ -56,6 +58,7 @@ pub use marks::MarkState;
 pub use options::{StoreLimits, StoreOptions};
 pub use page::{Cursor, Direction, Page, PageRequest};
 pub use scan::Scan;
+pub use stages::{Stage, StageTotal};
 pub use status::Status;
 pub use store::Store;
 pub use sweep::SweepReport;

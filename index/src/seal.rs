@@ -17,6 +17,7 @@ use crate::error::{MaintainError, chain};
 use crate::failpoint::{self, Failpoint};
 use crate::late;
 use crate::shared::Shared;
+use crate::stages::Stage;
 
 mod merge;
 mod write;
@@ -258,7 +259,10 @@ impl Sealer<'_> {
         let rewrite = self.shared.days.prepare(day, from)?;
         let is_stopped = || self.shared.is_closed.load(Ordering::Acquire);
         let parts = view.parts.as_ref().and_then(|parts| parts.all().get(from..)).unwrap_or_default();
-        write(parts, &view.late, &rewrite.into, self.shared.limits.writer_memory, &is_stopped, bad)?;
+        let memory = self.shared.limits.writer_memory;
+        let written = write(parts, &view.late, &rewrite.into, memory, &is_stopped, bad)?;
+        self.shared.stages.add(Stage::PartRows, written.extent.rows, written.took.0);
+        self.shared.stages.add(Stage::PartIndex, written.extent.rows, written.took.1);
         let replaced = self.shared.days.replace(day, rewrite, view.late.len())?;
         failpoint::hit(Failpoint::DayLate);
         self.leaving.extend(replaced.map(|before| (day, before)));

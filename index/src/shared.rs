@@ -24,6 +24,7 @@ use crate::memory::{Batch, Memory};
 use crate::meta::Meta;
 use crate::options::StoreLimits;
 use crate::seal;
+use crate::stages::Stages;
 use crate::status::Status;
 
 /// See the file's first line.
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) days: Days,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) load: Load,
+    pub(crate) stages: Stages,
     pub(crate) poison: OnceLock<Arc<str>>,
     pub(crate) is_closed: AtomicBool,
     pub(crate) apply_error: Mutex<Option<String>>,
@@ -231,6 +233,7 @@ impl Shared {
             quarantined: incidents.quarantined,
             losses: incidents.losses,
             late_events: self.days.late().rows as u64,
+            stages: self.stages.totals(),
             log_damage,
             torn_bytes,
             log_bytes: disk_bytes(&self.log_directory()),

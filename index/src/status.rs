@@ -1,5 +1,7 @@
 //! What an operator sees of a store.
 
+use crate::stages::{Stage, StageTotal};
+
 /// A store's state at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -31,6 +33,8 @@ pub struct Status {
     pub losses: Vec<String>,
     /// Events of closed days that are not in their files yet. They are found like all others.
     pub late_events: u64,
+    /// Where the time of storing went since the start.
+    pub stages: Vec<(Stage, StageTotal)>,
     /// Parts of the log that could not be read at the start.
     pub log_damage: Vec<String>,
     /// Bytes of an unfinished write that were cut off at the start.

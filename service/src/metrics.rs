@@ -2,6 +2,8 @@
 
 mod collectors;
 
+use std::sync::atomic::AtomicU64;
+
 use http::{HeaderMap, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -33,6 +35,11 @@ struct PartLabels {
     part: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: &'static str,
+}
+
 /// All counters and gauges of one server.
 pub struct Metrics {
     registry: Registry,
@@ -45,6 +52,8 @@ pub struct Metrics {
     unindexed_days: Gauge,
     poisoned: Gauge,
     disk: Family<PartLabels, Gauge>,
+    stage_events: Family<StageLabels, Gauge>,
+    stage_seconds: Family<StageLabels, Gauge<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -79,8 +88,15 @@ impl Default for Metrics {
         registry.register("log_poisoned", "1 when the log cannot be written", poisoned.clone());
         let disk = Family::default();
         registry.register("disk_bytes", "Bytes on disk: log, store, index, meta", disk.clone());
+        let (stage_events, stage_seconds) = (Family::default(), Family::default());
+        let help = "Events that went through a stage of storing since the start";
+        registry.register("store_stage_events", help, stage_events.clone());
+        let help = "Seconds that a stage of storing took since the start";
+        registry.register("store_stage_seconds", help, stage_seconds.clone());
         Self {
             registry,
+            stage_events,
+            stage_seconds,
             records,
             answers,
             last_sequence,
@@ -134,6 +150,11 @@ impl Metrics {
         ];
         for (part, bytes) in parts {
             self.disk.get_or_create(&PartLabels { part: part.to_owned() }).set(signed(bytes));
+        }
+        for (stage, total) in &store.stages {
+            let labels = StageLabels { stage: stage.name() };
+            self.stage_events.get_or_create(&labels).set(signed(total.events));
+            self.stage_seconds.get_or_create(&labels).set(total.time.as_secs_f64());
         }
         let mut page = String::new();
         // Writing into a String does not fail.

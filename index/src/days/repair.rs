@@ -18,6 +18,7 @@ use crate::files;
 use crate::log::record::{self, Record};
 use crate::log::recovery;
 use crate::seal::PartWriter;
+use crate::stages::Stages;
 
 impl Days {
     /// A live day whose engine cannot open its files.
@@ -32,7 +33,7 @@ impl Days {
         let handle = DayHandle::open(Box::new(engine), &path.join("index"), self.limits.writer_memory)?;
         let events = by_org(events.into_iter().map(Arc::new));
         if !events.is_empty() {
-            handle.apply(&events)?;
+            handle.apply(&events, &Stages::default())?;
             handle.close_writer();
         }
         let rows = handle.rows.extent().rows;
@@ -65,7 +66,7 @@ impl Days {
                 writer.push(stored.id.sequence.0, stored.event.clone())?;
             }
         }
-        let extent = writer.finish()?;
+        let extent = writer.finish()?.extent;
         directory::finish(&path, next).map_err(EngineError::io(&path))?;
         let mut aside = Vec::new();
         for name in names {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use system_log_model::clock::MICROS_PER_DAY;
@@ -22,6 +22,7 @@ use crate::error::{AppendError, Unavailable, chain};
 use crate::failpoint::{self, Failpoint};
 use crate::memory::Batch;
 use crate::shared::{Shared, batch_of};
+use crate::stages::Stage;
 
 /// A frame is closed when it holds so much: large enough for any throughput, small enough to answer soon.
 const FRAME_BYTES: usize = 4 << 20;
@@ -190,7 +191,10 @@ impl Writer {
         let records = std::mem::take(&mut draft.records);
         let mut found = Vec::new();
         if !records.is_empty() {
-            if let Err(error) = self.write(&draft) {
+            let begun = Instant::now();
+            let written = self.write(&draft);
+            self.shared.stages.add(Stage::Log, draft.span, begun.elapsed());
+            if let Err(error) = written {
                 tracing::error!(%error, "the log is poisoned: a write failed");
                 let why: Arc<str> = error.to_string().into();
                 let _already = self.shared.poison.set(why.clone());

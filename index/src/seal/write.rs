@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use system_log_model::{Event, OrgId};
 
@@ -22,7 +23,7 @@ pub(super) fn write(
     memory: usize,
     is_stopped: &dyn Fn() -> bool,
     bad: &mut Bad<'_>,
-) -> Result<Extent, DayError> {
+) -> Result<Written, DayError> {
     let mut sources: Vec<InOrder<'_>> = parts.iter().map(|part| part.rows.in_order()).collect();
     sources.push(Box::new(in_order(late, bad)?.into_iter().map(Ok)));
     let mut rows = Merged::of(sources, bad)?;
@@ -126,23 +127,40 @@ impl Eq for Head {}
 pub(crate) struct PartWriter {
     rows: SealedWriter,
     index: IndexBuilder,
+    /// What each of them took so far.
+    took: (Duration, Duration),
+}
+
+/// A part that was written.
+pub(crate) struct Written {
+    pub(crate) extent: Extent,
+    /// What its file and its index took.
+    pub(crate) took: (Duration, Duration),
 }
 
 impl PartWriter {
     /// Begins in a fresh directory; `memory` is the index's, in bytes.
     pub(crate) fn create(into: &Path, memory: usize) -> Result<Self, DayError> {
         let rows = SealedWriter::create(into).map_err(EngineError::io(into))?;
-        Ok(Self { rows, index: IndexBuilder::create(&into.join(INDEX), memory)? })
+        Ok(Self { rows, index: IndexBuilder::create(&into.join(INDEX), memory)?, took: Default::default() })
     }
 
     pub(crate) fn push(&mut self, sequence: u64, event: Event) -> Result<(), DayError> {
+        let begun = Instant::now();
         self.index.add(sequence, &event)?;
-        self.rows.push(sequence, event)
+        let indexed = Instant::now();
+        self.rows.push(sequence, event)?;
+        self.took.0 += indexed.elapsed();
+        self.took.1 += indexed - begun;
+        Ok(())
     }
 
     /// Both last when this returns; their directory's name is the caller's business.
-    pub(crate) fn finish(self) -> Result<Extent, DayError> {
+    pub(crate) fn finish(self) -> Result<Written, DayError> {
+        let begun = Instant::now();
         self.index.finish()?;
-        self.rows.finish()
+        let indexed = Instant::now();
+        let extent = self.rows.finish()?;
+        Ok(Written { extent, took: (self.took.0 + indexed.elapsed(), self.took.1 + (indexed - begun)) })
     }
 }

@@ -29,6 +29,7 @@ use crate::meta::Meta;
 use crate::options::StoreOptions;
 use crate::seal;
 use crate::shared::{Load, Shared, batch_of};
+use crate::stages::Stages;
 
 /// Commands that may wait for the applier; waking it needs no more than one.
 const COMMANDS: usize = 64;
@@ -118,6 +119,7 @@ fn shared_at(options: StoreOptions) -> Result<(Shared, Position), OpenError> {
         days,
         checkpoint,
         load: Load::default(),
+        stages: Stages::default(),
         poison: OnceLock::new(),
         is_closed: AtomicBool::new(false),
         apply_error: Mutex::default(),
