@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use system_log_model::OrgId;
 
 pub(crate) use collect::{Bounds, By, Hit, Windows};
-pub(crate) use grams::GRAM;
+pub(crate) use grams::SHORTEST;
 pub(crate) use index::{DayIndex, IndexBuilder, Prepared};
 pub(crate) use parts::DayParts;
 pub(crate) use query::Conditions;

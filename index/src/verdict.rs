@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 use system_log_model::{Filter, search::Search};
 
 use crate::chunk::Column;
-use crate::day::{CachedChunk, DayError, GRAM};
+use crate::day::{CachedChunk, DayError, SHORTEST};
 
 /// The conditions of a filter that look into texts.
 pub(crate) struct Verdict<'q> {
@@ -30,7 +30,7 @@ impl<'q> Verdict<'q> {
 
     /// The needles that a filter of grams can be asked for.
     pub(crate) fn grams(&self) -> Vec<(Column, &[u8])> {
-        let long = self.needles.iter().filter(|(_, needle)| needle.needle().len() >= GRAM);
+        let long = self.needles.iter().filter(|(_, needle)| needle.needle().len() >= SHORTEST);
         long.map(|(column, needle)| (*column, needle.needle())).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The rows of a closed day: one file, written once and never changed, so that it can be dense.
 //!
 //! `magic 8 | groups | filters | footer | trailer`. A group is a chunk of up to 256 rows, ordered by organisation, event time and
-//! sequence, so that a page reads neighbours and a column compresses well. Each group has a filter of the 5-grams of its three
+//! sequence, so that a page reads neighbours and a column compresses well. Each group has a filter of the grams of its three
 //! text columns ([`super::grams`]). The footer says where groups, filters and each organisation's rows are; the trailer has the
 //! checksums of filters and footer. Groups have their own, which are looked at whenever one is read.
 
@@ -26,7 +26,7 @@ pub(crate) use write::SealedWriter;
 /// The file's name in its directory.
 pub(crate) const FILE: &str = "rows";
 /// What the file begins and ends with; the last byte is the version.
-const MAGIC: [u8; 8] = *b"SLSEALD\x01";
+const MAGIC: [u8; 8] = *b"SLSEALD\x02";
 /// `footer length 4 | footer checksum 4 | filters' checksum 4 | magic 8`.
 const TRAILER: usize = 20;
 
