@@ -62,7 +62,7 @@ fn main() {
     println!("| open | {:.3} s |", begun.elapsed().as_secs_f64());
     let only = args.get(2).map_or("", String::as_str);
     questions(&store, events, only);
-    if !only.is_empty() {
+    if !"scan".contains(only) {
         return;
     }
     println!(

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Look at all closed days and write those anew in which something could not be read, then answer.
     #[cfg(test)]
     Repair(Sender<()>),
+    /// Give every closed day another part of what is late, merging nothing, then answer.
+    #[cfg(test)]
+    Fold(Sender<Result<(), MaintainError>>),
     /// Write everything anew that may be, then answer.
     Settle(Sender<Result<(), MaintainError>>),
     /// Stop, leaving what is half done.
@@ -59,6 +62,10 @@ pub(crate) fn run(shared: &Shared, commands: &Receiver<Command>) {
         match commands.recv_timeout(TICK) {
             Ok(Command::Settle(reply)) => {
                 let _gone = reply.send(sealer.settle());
+            }
+            #[cfg(test)]
+            Ok(Command::Fold(reply)) => {
+                let _gone = reply.send(sealer.fold());
             }
             #[cfg(test)]
             Ok(Command::Repair(reply)) => {
@@ -166,6 +173,17 @@ impl Sealer<'_> {
             if is_old || glance.late_rows > 0 || glance.base.parts().len() > 1 {
                 self.seal(glance.day, 0).map_err(|source| MaintainError::Day { day: glance.day, source })?;
             }
+        }
+        self.tidy();
+        self.drop_log();
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn fold(&mut self) -> Result<(), MaintainError> {
+        for glance in self.shared.days.glances().iter().filter(|glance| glance.late_rows > 0) {
+            let from = glance.base.parts().len();
+            self.seal(glance.day, from).map_err(|source| MaintainError::Day { day: glance.day, source })?;
         }
         self.tidy();
         self.drop_log();

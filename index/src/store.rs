@@ -408,6 +408,15 @@ impl Store {
         answer.recv().map_err(|_| MaintainError::Closed)?
     }
 
+    /// Gives every day with late rows another part.
+    #[cfg(test)]
+    pub(crate) fn fold(&self) {
+        let (reply, answer) = bounded(1);
+        let sealer = self.0.doors.lock().sealer.clone();
+        sealer.send(seal::Command::Fold(reply)).unwrap();
+        answer.recv().unwrap().unwrap();
+    }
+
     /// Waits until days in which something could not be read are written anew.
     #[cfg(test)]
     pub(crate) fn settle_suspects(&self) {

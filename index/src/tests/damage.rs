@@ -29,6 +29,10 @@ fn folder_with_everything() -> (Rig, Vec<Stored>) {
     wait(rig.store.change(vec![Change::UpsertMember { org: super::org("acme"), member }])).unwrap();
     rig.store.flush().unwrap();
     rig.store.settle().unwrap();
+    all.extend(rig.put(old(60)));
+    rig.store.flush().unwrap();
+    // Days of two parts, and late rows beside them.
+    rig.store.fold();
     all.extend(rig.put(old(40)));
     rig.store.flush().unwrap();
     all.extend(rig.put(vec![event("acme", noon(), "only in the log")]));

@@ -76,7 +76,7 @@ fn run(seed: u64, rounds: usize) {
             let events = (0..count).map(|_| random_event(&mut rng)).collect();
             all.extend(rig.put(events));
         }
-        match rng.random_range(0..9) {
+        match rng.random_range(0..11) {
             0 => rig.store.flush().unwrap(),
             1 => rig = rig.reopen(),
             2 => {
@@ -84,9 +84,13 @@ fn run(seed: u64, rounds: usize) {
                 rig = rig.reopen();
             }
             3 => rig = rig.reopen_after(super::rebuild::lose_indexes),
-            4 | 5 => {
+            4 => {
                 rig.store.flush().unwrap();
                 rig.store.settle().unwrap();
+            }
+            5 | 9 | 10 => {
+                rig.store.flush().unwrap();
+                rig.store.fold();
             }
             // Two days on, days that were written in place may be closed.
             6 => rig.clock.set(rig.clock.now().plus_micros(i64::from(rng.random_range(0..2_u8)) * 86_400_000_000)),
@@ -130,11 +134,13 @@ fn answers_stay_the_same_while_days_are_closed_and_late_rows_folded_in() {
     let mut rng = rng(78);
     let rig = Rig::new(tight());
     let mut all = Vec::new();
-    for _ in 0..6 {
+    for round in 0..6 {
         all.extend(rig.put((0..150).map(|_| random_event(&mut rng)).collect()));
         rig.store.flush().unwrap();
         let store = rig.store.clone();
-        let settling = std::thread::spawn(move || store.settle().unwrap());
+        // Every third time all parts become one.
+        let is_merged = round % 3 == 2;
+        let settling = std::thread::spawn(move || if is_merged { store.settle().unwrap() } else { store.fold() });
         let snapshot = rig.store.snapshot();
         while !settling.is_finished() {
             let query = random_query(&mut rng);

@@ -45,6 +45,7 @@ fn life() {
             scope.spawn(|| read(&store, now));
         });
         store.flush().unwrap();
+        store.fold();
         store.settle().unwrap();
         store.close();
     }
