@@ -8,6 +8,9 @@ use crate::{event, failure};
 /// More fields than any post has; user variables are among them.
 const MAX_FIELDS: usize = 500;
 
+/// Begins the id of a post, which is the token of its signature.
+pub(crate) const TOKEN: &str = "tok:";
+
 /// Reads a post. Of a field that occurs twice, signature fields count as last written and all others as first.
 pub(crate) fn read(pairs: impl Iterator<Item = (String, String)>) -> Verdict {
     let mut fields: Map<String, Value> = Map::new();
@@ -70,7 +73,7 @@ fn translate(form: &Json, name: &str) -> Value {
         "severity": if severity.is_empty() { form.text("severity") } else { severity.to_owned() },
         "reason": reason,
         // A post has no id; its token is used once.
-        "id": if token.is_empty() { String::new() } else { format!("tok:{token}") },
+        "id": if token.is_empty() { String::new() } else { format!("{TOKEN}{token}") },
         "timestamp": form.text("timestamp"),
         "recipient": form.text("recipient"),
         "domain": {"name": form.text("domain")},
