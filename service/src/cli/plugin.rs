@@ -168,7 +168,8 @@ const fn word(wrong: Option<&String>) -> &'static str {
 }
 
 fn bench(file: Option<&Path>) -> Done {
-    println!("| collector | bytes | records a call | fresh, µs a record | warm, µs a record |\n|---|---|---|---|---|");
+    println!("| collector | case | bytes | records a call | fresh, µs a record | warm, µs a record |");
+    println!("|---|---|---|---|---|---|");
     match file {
         Some(file) => rows(&load(file)?.1, &file.display().to_string()),
         None => kit::built_in().into_iter().try_fold(true, |_, (name, component)| {
@@ -178,8 +179,8 @@ fn bench(file: Option<&Path>) -> Done {
 }
 
 fn rows(kit: &Kit, name: &str) -> Done {
-    for BenchRow { records, bytes, fresh, warm } in kit.bench().map_err(|why| format!("{name}: {why}"))? {
-        println!("| {name} | {bytes} | {records} | {fresh:.1} | {warm:.1} |");
+    for BenchRow { case, records, bytes, fresh, warm } in kit.bench().map_err(|why| format!("{name}: {why}"))? {
+        println!("| {name} | {case} | {bytes} | {records} | {fresh:.1} | {warm:.1} |");
     }
     Ok(true)
 }
