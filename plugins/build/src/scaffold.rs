@@ -23,7 +23,7 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 18] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str); 17] = [
     ("sdk/src/lib.rs", include_str!("../../sdk/src/lib.rs")),
     ("sdk/src/cases.rs", include_str!("../../sdk/src/cases.rs")),
     ("sdk/src/cases/media_type.rs", include_str!("../../sdk/src/cases/media_type.rs")),
+    ("sdk/src/cases/render.rs", include_str!("../../sdk/src/cases/render.rs")),
     ("sdk/src/compare.rs", include_str!("../../sdk/src/compare.rs")),
     ("sdk/src/contract.rs", include_str!("../../sdk/src/contract.rs")),
     ("sdk/src/deep.rs", include_str!("../../sdk/src/deep.rs")),
