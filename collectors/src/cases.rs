@@ -5,6 +5,8 @@
 #[path = "../../plugins/sdk/src/cases/render.rs"]
 mod render;
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -26,6 +28,10 @@ pub(crate) const RECEIVED_AT: i64 = 1_795_341_600_000_000;
 const MAX_CASES: usize = 2_000;
 /// Of an outcome that differs, in a message.
 const MAX_SHOWN_BYTES: usize = 2_048;
+/// A difference is shown whole when it is no longer than this.
+const MAX_LINE_BYTES: usize = 200;
+/// Places of a longer one that are shown.
+const MAX_PLACES: usize = 5;
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
@@ -95,12 +101,47 @@ impl Case {
         };
         let said = render(&outcome);
         if said != self.outcome {
-            let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
-            return Err(format!("it says {}, not {}", show(&said), show(&self.outcome)));
+            return Err(format!("it says {}", difference(&said, &self.outcome)));
         }
         match broken_rule(&convert::outcome(Ok(outcome), &plugin.kinds)) {
             Some(rule) => Err(rule),
             None => Ok(()),
+        }
+    }
+}
+
+/// Where two outcomes differ: the first few places when they are long, so that nobody has to look for them.
+fn difference(said: &Value, wanted: &Value) -> String {
+    let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
+    let whole = format!("{}, not {}", show(said), show(wanted));
+    let mut places = Vec::new();
+    if whole.len() > MAX_LINE_BYTES {
+        places_of(String::new(), said, wanted, &mut places);
+    }
+    if places.is_empty() { whole } else { places.join("; ") }
+}
+
+fn places_of(path: String, said: &Value, wanted: &Value, places: &mut Vec<String>) {
+    if said == wanted || places.len() >= MAX_PLACES {
+        return;
+    }
+    match (said, wanted) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            let of = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();
+            for name in names {
+                let dot = if path.is_empty() { "" } else { "." };
+                places_of(format!("{path}{dot}{name}"), &of(ours, name), &of(theirs, name), places);
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            for (at, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+                places_of(format!("{path}[{at}]"), ours, theirs, places);
+            }
+        }
+        _ => {
+            let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
+            places.push(format!("{path}: {}, not {}", show(said), show(wanted)));
         }
     }
 }
@@ -161,6 +202,21 @@ fn org_hint(hint: &claimed::OrgHint) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_difference_is_told_by_its_places() {
+        let event = |kind: &str, severity: Value| json!({"emit": [{"kind": kind, "severity": severity, "message": "x".repeat(300)}]});
+        assert_eq!(
+            difference(&event("door_repoted", json!("error")), &event("door_reported", Value::Null)),
+            r#"emit[0].kind: "door_repoted", not "door_reported"; emit[0].severity: "error", not null"#
+        );
+        assert_eq!(
+            difference(&json!({"unknown": "a"}), &json!({"unknown": "b"})),
+            r#"{"unknown":"a"}, not {"unknown":"b"}"#
+        );
+        let other = difference(&event("a", Value::Null), &json!({"unknown": "x".repeat(300)}));
+        assert!(other.starts_with("emit: [{") && other.contains("; unknown: null, not \"xxx"), "{other}");
+    }
 
     #[test]
     fn a_section_is_read_strictly() {
