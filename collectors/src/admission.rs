@@ -17,6 +17,9 @@ const TYPES: &str = "system-log:collector/types";
 /// The interface it must export.
 const COLLECT: &str = "system-log:collector/collect";
 
+/// How every WebAssembly file begins.
+const MAGIC: &[u8] = b"\0asm";
+
 /// Why a plugin is not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmissionError {
@@ -28,7 +31,13 @@ pub enum AdmissionError {
         /// The largest allowed.
         max: usize,
     },
-    /// Cut off, damaged, or no WebAssembly at all.
+    /// No WebAssembly at all. The parser's words would show bytes.
+    #[error(
+        "not a valid WebAssembly component: the file does not begin with \\0asm, as every one does; \
+         `system-log plugin build` makes one of a project"
+    )]
+    NotWebAssembly,
+    /// Cut off or damaged.
     #[error("not a valid WebAssembly component: {0}")]
     Malformed(#[source] wasmparser::BinaryReaderError),
     /// A core module.
@@ -119,6 +128,9 @@ fn fix(import: &str) -> &'static str {
 pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<Outside<'_>, AdmissionError> {
     if component.len() > max_bytes {
         return Err(AdmissionError::TooLarge { bytes: component.len(), max: max_bytes });
+    }
+    if !component.starts_with(MAGIC) {
+        return Err(AdmissionError::NotWebAssembly);
     }
     if Parser::is_core_wasm(component) {
         return Err(AdmissionError::NotAComponent);

@@ -113,7 +113,7 @@ impl Sandbox {
     pub(crate) fn call_warm(&self, warm: &mut Warm, call: &Call, inputs: &[Input]) -> Result<Vec<Outcome>, Failure> {
         // What one call may hand back, again.
         warm.store.set_hostcall_fuel(self.limits.output_bytes);
-        guarded(|| self.enter(&mut warm.store, &warm.collector, call, inputs, 1))
+        guarded(|| self.enter(&mut warm.store, &warm.collector, call, inputs, self.limits.retry_factor))
     }
 
     fn start(&self, stretch: u32) -> Result<(Store<Guest>, Collector), Failure> {

@@ -1,6 +1,12 @@
 //! A plugin's own cases, packed into it by the build: payload in, outcome out. A plugin of the directory must do what they say
 //! before it may serve.
 
+// The SDK's own file: one rule, and the two workspaces share no crate.
+#[path = "../../plugins/sdk/src/cases/render.rs"]
+mod render;
+
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -22,6 +28,10 @@ pub(crate) const RECEIVED_AT: i64 = 1_795_341_600_000_000;
 const MAX_CASES: usize = 2_000;
 /// Of an outcome that differs, in a message.
 const MAX_SHOWN_BYTES: usize = 2_048;
+/// A difference is shown whole when it is no longer than this.
+const MAX_LINE_BYTES: usize = 200;
+/// Places of a longer one that are shown.
+const MAX_PLACES: usize = 5;
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,12 +101,47 @@ impl Case {
         };
         let said = render(&outcome);
         if said != self.outcome {
-            let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
-            return Err(format!("it says {}, not {}", show(&said), show(&self.outcome)));
+            return Err(format!("it says {}", difference(&said, &self.outcome)));
         }
         match broken_rule(&convert::outcome(Ok(outcome), &plugin.kinds)) {
             Some(rule) => Err(rule),
             None => Ok(()),
+        }
+    }
+}
+
+/// Where two outcomes differ: the first few places when they are long, so that nobody has to look for them.
+fn difference(said: &Value, wanted: &Value) -> String {
+    let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
+    let whole = format!("{}, not {}", show(said), show(wanted));
+    let mut places = Vec::new();
+    if whole.len() > MAX_LINE_BYTES {
+        places_of(String::new(), said, wanted, &mut places);
+    }
+    if places.is_empty() { whole } else { places.join("; ") }
+}
+
+fn places_of(path: String, said: &Value, wanted: &Value, places: &mut Vec<String>) {
+    if said == wanted || places.len() >= MAX_PLACES {
+        return;
+    }
+    match (said, wanted) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            let of = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();
+            for name in names {
+                let dot = if path.is_empty() { "" } else { "." };
+                places_of(format!("{path}{dot}{name}"), &of(ours, name), &of(theirs, name), places);
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            for (at, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+                places_of(format!("{path}[{at}]"), ours, theirs, places);
+            }
+        }
+        _ => {
+            let show = |value: &Value| text::tidy(value.to_string(), MAX_SHOWN_BYTES);
+            places.push(format!("{path}: {}, not {}", show(said), show(wanted)));
         }
     }
 }
@@ -143,38 +188,9 @@ fn verdict(verdict: &claimed::Verdict) -> Value {
     }
 }
 
-fn event(event: &claimed::Event) -> Value {
-    let mut all = json!({
-        "log": event.log,
-        "kind": event.kind,
-        "severity": event.severity,
-        "occurred_at": event.occurred_at.as_ref().map(|t| json!({"micros": t.micros, "text": t.text})),
-        "message": event.message,
-        "actor": event.actor.as_ref().map(|a| json!({"id": a.id, "display_name": a.display_name, "email": a.email, "kind": a.kind})),
-        "recipient": event.recipient,
-        "subject": event.subject,
-        "attempted_email": event.attempted_email,
-        "change": event.change.as_ref().map(|c| json!({"field": c.field, "before": c.before, "after": c.after})),
-        "webhook": event.webhook.as_ref().map(|w| json!({"url": w.url, "method": w.method, "http_status": w.http_status,
-            "attempt": w.attempt, "latency_ms": w.latency_ms})),
-        "ai": event.ai.as_ref().map(ai),
-        "attributes": serde_json::from_str::<Value>(&event.attributes).unwrap_or_else(|_| event.attributes.clone().into()),
-        "org_hints": event.org_hints.iter().map(org_hint).collect::<Vec<_>>(),
-        "dedupe_key": event.dedupe_key,
-    });
-    if let Some(fields) = all.as_object_mut() {
-        let absent = [Value::Null, json!(""), json!({}), json!([])];
-        fields.retain(|_, value| !absent.contains(value));
-    }
-    all
-}
-
-fn ai(ai: &claimed::AiUsage) -> Value {
-    json!({"model": ai.model, "provider": ai.provider, "operation": ai.operation, "prompt_tokens": ai.prompt_tokens,
-        "completion_tokens": ai.completion_tokens, "total_tokens": ai.total_tokens, "cached_tokens": ai.cached_tokens,
-        "cache_write_tokens": ai.cache_write_tokens, "reasoning_tokens": ai.reasoning_tokens,
-        "cost_nano_usd": ai.cost_nano_usd, "latency_ms": ai.latency_ms, "success": ai.success, "error": ai.error})
-}
+render::render_events!(claimed::Event, claimed::AiUsage, org_hint, |event| {
+    serde_json::from_str(&event.attributes).unwrap_or_else(|_| event.attributes.clone().into())
+});
 
 fn org_hint(hint: &claimed::OrgHint) -> Value {
     match hint {
@@ -186,6 +202,21 @@ fn org_hint(hint: &claimed::OrgHint) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_difference_is_told_by_its_places() {
+        let event = |kind: &str, severity: Value| json!({"emit": [{"kind": kind, "severity": severity, "message": "x".repeat(300)}]});
+        assert_eq!(
+            difference(&event("door_repoted", json!("error")), &event("door_reported", Value::Null)),
+            r#"emit[0].kind: "door_repoted", not "door_reported"; emit[0].severity: "error", not null"#
+        );
+        assert_eq!(
+            difference(&json!({"unknown": "a"}), &json!({"unknown": "b"})),
+            r#"{"unknown":"a"}, not {"unknown":"b"}"#
+        );
+        let other = difference(&event("a", Value::Null), &json!({"unknown": "x".repeat(300)}));
+        assert!(other.starts_with("emit: [{") && other.contains("; unknown: null, not \"xxx"), "{other}");
+    }
 
     #[test]
     fn a_section_is_read_strictly() {

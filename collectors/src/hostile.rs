@@ -1,7 +1,7 @@
 //! Hostile guests: whatever one does, its neighbours' records are answered and the host goes on. Written in WebAssembly text,
 //! because no compiler would let them through.
 
-mod answers;
+pub(crate) mod answers;
 mod greed;
 pub(crate) mod guest;
 mod many;

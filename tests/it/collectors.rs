@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::json;
@@ -38,6 +38,13 @@ fn project() -> &'static Path {
 
 /// Builds the project under a version, with a change of its source or manifest, and gives the component.
 fn build(version: &str, file: &str, from: &str, to: &str) -> Vec<u8> {
+    let out = project().join("built.wasm");
+    let built = try_build(&out, version, file, from, to);
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    fs::read(out).unwrap()
+}
+
+fn try_build(out: &Path, version: &str, file: &str, from: &str, to: &str) -> Output {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let project = project();
@@ -50,7 +57,6 @@ fn build(version: &str, file: &str, from: &str, to: &str) -> Vec<u8> {
     }
     let manifest = fs::read_to_string(&paths[0]).unwrap();
     fs::write(&paths[0], manifest.replace("0.1.0", version)).unwrap();
-    let out = project.join("built.wasm");
     // What it needs is there already: our own plugins need the same.
     let built = Command::new(binary())
         .env("CARGO_NET_OFFLINE", "true")
@@ -60,8 +66,7 @@ fn build(version: &str, file: &str, from: &str, to: &str) -> Vec<u8> {
     for (path, text) in paths.iter().zip(before) {
         fs::write(path, text).unwrap();
     }
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    fs::read(out).unwrap()
+    built
 }
 
 fn door() -> &'static [u8] {
@@ -274,7 +279,7 @@ fn the_kit_checks_tests_measures_and_inspects() {
         "{err}"
     );
     let (code, out, _) = kit("test");
-    assert!(code == 0 && out.ends_with("2 cases, 0 failed; 6 laws, 0 broken\n"), "{out}");
+    assert!(code == 0 && out.ends_with("2 cases, 0 failed; 7 laws, 0 broken\n"), "{out}");
     let (code, out, _) = kit("bench");
     assert!(code == 0 && out.lines().count() == 6, "{out}");
     let (code, out, _) = kit("inspect");
@@ -293,6 +298,23 @@ fn the_kit_checks_tests_measures_and_inspects() {
     fs::write(&file, "no plugin").unwrap();
     for command in ["check", "test", "bench", "inspect"] {
         let (code, _, err) = kit(command);
-        assert!(code == 1 && err.contains("would be refused: not a valid WebAssembly component"), "{command}: {err}");
+        let begins = format!("{} would be refused: not a valid WebAssembly component: ", file.display());
+        assert!(code == 1 && err.starts_with(&begins) && err.lines().count() == 1, "{command}: {err}");
     }
+}
+
+#[test]
+fn a_plugin_that_would_be_refused_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("door.wasm");
+    fs::write(&out, "the one that serves").unwrap();
+    let built = try_build(&out, "1.0.5", "plugin.toml", "log = \"system\"", "log = \"cellar\"");
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert_eq!(built.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("door.wasm would be refused: the manifest is wrong: ") && said.contains("nothing was written"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&out).unwrap(), "the one that serves");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "and nothing beside it");
 }

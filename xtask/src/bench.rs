@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the release build, measured through its own gRPC contract. `cargo xtask bench plugins`: what a record
-//! costs in each built-in collector. `cargo xtask bench store`: the store alone.
+//! costs in each built-in collector. `cargo xtask bench store`: the store alone. `cargo xtask bench guard`: the guard alone.
 
 use clap::ValueEnum;
 
@@ -12,6 +12,8 @@ pub(crate) enum Only {
     Plugins,
     /// The store alone: events per second, bytes per event by part, memory, and how long answers take.
     Store,
+    /// The guard: what an event costs that has nothing to remove.
+    Guard,
 }
 
 pub(crate) fn run(events: u64) -> Result<(), Failure> {
@@ -30,6 +32,10 @@ pub(crate) fn plugins() -> Result<(), Failure> {
 pub(crate) fn store(events: u64) -> Result<(), Failure> {
     let bench = ["bench", "--package", "system-log-index", "--bench", "store", "--"];
     process::run(cargo(crate::root()).args(bench).arg(events.to_string()))
+}
+
+pub(crate) fn guard() -> Result<(), Failure> {
+    process::run(cargo(crate::root()).args(["bench", "--package", "system-log-model", "--bench", "guard"]))
 }
 
 fn build() -> Result<(), Failure> {

@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         Command::Run { more } => run::run(&more),
         Command::Test { only } => test::run(only.as_deref()),
         Command::Bench { only: Some(bench::Only::Plugins), .. } => bench::plugins(),
+        Command::Bench { only: Some(bench::Only::Guard), .. } => bench::guard(),
         Command::Bench { only: Some(bench::Only::Store), events } => bench::store(events),
         Command::Bench { only: None, events } => bench::run(events),
         Command::Kill { times } => kill::run(times),

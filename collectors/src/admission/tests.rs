@@ -43,10 +43,14 @@ fn a_truncated_file_is_refused_wherever_it_ends() {
 }
 
 #[test]
-fn what_is_no_webassembly_is_malformed() {
-    for bytes in [&b""[..], b"MZ\x90\0", b"name = \"hostile\"\n", &[0; 64]] {
-        assert!(matches!(refused(bytes), AdmissionError::Malformed(_)), "{bytes:?}");
+fn what_is_no_webassembly_is_told_so_in_one_line() {
+    for bytes in [&b""[..], b"\0as", b"MZ\x90\0", b"name = \"hostile\"\n", &[0; 64]] {
+        let error = refused(bytes);
+        assert!(matches!(error, AdmissionError::NotWebAssembly), "{bytes:?}");
+        let said = error.to_string();
+        assert!(said.contains("does not begin with \\0asm") && !said.contains(['\n', '[']), "{said}");
     }
+    assert!(matches!(refused(MAGIC), AdmissionError::Malformed(_)));
 }
 
 #[test]

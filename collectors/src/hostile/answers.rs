@@ -10,7 +10,7 @@ use crate::limits::MAX_TYPE_NAME_BYTES;
 
 /// An event that says nothing but its log (at 1024) and its kind (at 1032): all other fields are 0, which means absent or
 /// empty. 352 bytes.
-fn event(kind: &str) -> (String, &'static str) {
+pub(crate) fn event(kind: &str) -> (String, &'static str) {
     let items = format!(
         r#"(data (i32.const 900) "system{kind}")
            (data (i32.const 1024) "\84\03\00\00\06\00\00\00\8a\03\00\00\{:02x}\00\00\00")"#,

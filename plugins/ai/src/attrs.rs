@@ -59,7 +59,9 @@ impl Attrs {
     fn add(&mut self, key: &str, value: &Value) {
         if let (false, Value::Object(fields)) = (key.contains('.'), value) {
             // Nested spelling: {"gen_ai": {"usage": {…}}}.
-            self.nest(key, fields, 0);
+            if BEGINNINGS.iter().any(|name| name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+                self.nest(key, fields, 0);
+            }
         } else if BEGINNINGS.iter().any(|beginning| key.starts_with(beginning)) {
             self.0.insert(key.to_owned(), value.clone());
         }
@@ -92,7 +94,7 @@ impl Attrs {
     /// The first of some names that has a count.
     pub(crate) fn count(&self, names: &[&str]) -> Result<Option<i64>, Verdict> {
         for name in names {
-            if let Some(count) = count(self.0.get(*name).unwrap_or(&Value::Null), name)? {
+            if let Some(count) = count(self.0.get(*name).unwrap_or(&Value::Null), || (*name).to_owned())? {
                 return Ok(Some(count));
             }
         }

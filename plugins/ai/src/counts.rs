@@ -3,7 +3,7 @@
 //! Every provider's file has a `read` that knows its own spelling and what it includes; [`read`] finds out whose it is.
 
 use serde_json::Value;
-use system_log_plugin::{Verdict, under};
+use system_log_plugin::{Names, Verdict, under};
 
 use crate::doc::{Doc, count};
 use crate::{anthropic, bedrock, cohere, gemini, openai};
@@ -58,22 +58,22 @@ impl Counts {
 /// A provider's usage object.
 pub(crate) struct Usage<'a> {
     value: &'a Value,
+    names: Names,
     path: String,
 }
 
-/// The value at a dotted path; the empty path is the value itself.
-fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    if path.is_empty() { value } else { under(value, path) }
-}
+impl<'a> Usage<'a> {
+    /// The value at a dotted path.
+    fn at(&self, path: &str) -> &'a Value {
+        if self.names.may_have(path) { under(self.value, path) } else { &Value::Null }
+    }
 
-impl Usage<'_> {
     /// A count at the first of some paths that has one.
     pub(crate) fn first(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
         for path in paths {
-            let value = at(self.value, path);
-            // The name is for a mistake only, and most places are empty.
+            let value = self.at(path);
             if !value.is_null()
-                && let Some(count) = count(value, &format!("{}{path}", self.path))?
+                && let Some(count) = count(value, || format!("{}{path}", self.path))?
             {
                 return Ok(Some(count));
             }
@@ -100,8 +100,8 @@ impl Usage<'_> {
     /// The sum of a count over the items of a list; absent when no item has it.
     pub(crate) fn each(&self, list: &str, name: &str) -> Result<Option<i64>, Verdict> {
         let mut sum = None;
-        for item in at(self.value, list).as_array().into_iter().flatten() {
-            let told = count(item.get(name).unwrap_or(&Value::Null), &format!("{}{list}.{name}", self.path))?;
+        for item in self.at(list).as_array().into_iter().flatten() {
+            let told = count(item.get(name).unwrap_or(&Value::Null), || format!("{}{list}.{name}", self.path))?;
             if let Some(told) = told {
                 sum = Some(sum.unwrap_or(0_i64).saturating_add(told));
             }
@@ -113,11 +113,11 @@ impl Usage<'_> {
     pub(crate) fn modality(&self, modality: &str, lists: &[&str]) -> Result<i64, Verdict> {
         let mut sum = 0_i64;
         for list in lists {
-            for item in at(self.value, list).as_array().into_iter().flatten() {
+            for item in self.at(list).as_array().into_iter().flatten() {
                 let name = item.get("modality").and_then(Value::as_str).unwrap_or_default();
                 if name.eq_ignore_ascii_case(modality) {
                     let tokens = item.get("tokenCount").or_else(|| item.get("token_count")).unwrap_or(&Value::Null);
-                    let told = count(tokens, &format!("{}{list}.tokenCount", self.path))?;
+                    let told = count(tokens, || format!("{}{list}.tokenCount", self.path))?;
                     sum = told.unwrap_or(0).saturating_add(sum);
                 }
             }
@@ -127,7 +127,7 @@ impl Usage<'_> {
 
     /// Whether something besides null stands at one of some paths.
     pub(crate) fn has(&self, paths: &[&str]) -> bool {
-        paths.iter().any(|path| !at(self.value, path).is_null())
+        paths.iter().any(|path| !self.at(path).is_null())
     }
 }
 
@@ -163,12 +163,13 @@ pub(crate) enum Spelling {
 /// The counts of a body and whose spelling they have; `None` when it has no usage.
 pub(crate) fn read(body: &Doc) -> Result<Option<(Spelling, Counts)>, Verdict> {
     for place in PLACES {
-        let value = at(body.json().value(), place);
+        // The empty place is the body itself.
+        let value = if place.is_empty() { body.json().value() } else { body.json().at(place) };
         if !value.is_object() {
             continue;
         }
         let dot = if place.is_empty() { "" } else { "." };
-        let usage = Usage { value, path: body.path(&format!("{place}{dot}")) };
+        let usage = Usage { value, names: Names::of(value), path: body.path(&format!("{place}{dot}")) };
         if let Some(spelling) = spelling(&usage) {
             let counts = match spelling {
                 Spelling::OpenAi | Spelling::Plain => openai::counts(&usage)?,

@@ -3,9 +3,10 @@
 //! A JSON number becomes a double when it has a fraction. For a cost that is one rounding too many, so its text is looked
 //! up in the payload.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use system_log_plugin::{Json, Verdict, scalar};
@@ -83,7 +84,10 @@ impl Doc {
     /// A scalar as it was written; empty for anything else.
     pub(crate) fn written(&self, path: &str) -> String {
         match self.json.at(path) {
-            value @ Value::Number(_) => raw(&self.payload, &self.path(path)).unwrap_or_else(|| scalar(value)),
+            // A whole number is exact as it is.
+            value @ Value::Number(number) if number.is_f64() => {
+                raw(&self.payload, &self.path(path)).unwrap_or_else(|| scalar(value))
+            }
             value => scalar(value),
         }
     }
@@ -99,7 +103,7 @@ impl Doc {
     /// A count at the first of some paths that has one.
     pub(crate) fn count(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
         for path in paths.iter().filter(|path| self.has(path)) {
-            if let Some(count) = count(self.json.at(path), &self.path(path))? {
+            if let Some(count) = count(self.json.at(path), || self.path(path))? {
                 return Ok(Some(count));
             }
         }
@@ -136,9 +140,12 @@ impl Doc {
 }
 
 /// A value as a count; absent, null and empty text are none.
-pub(crate) fn count(value: &Value, field: &str) -> Result<Option<i64>, Verdict> {
+pub(crate) fn count(value: &Value, field: impl FnOnce() -> String) -> Result<Option<i64>, Verdict> {
     let text = match value {
         Value::Null => return Ok(None),
+        Value::Number(number) if number.as_i64().is_some_and(|number| (0..=MAX_COUNT).contains(&number)) => {
+            return Ok(number.as_i64());
+        }
         Value::String(text) if text.trim().is_empty() => return Ok(None),
         Value::Number(_) | Value::String(_) => scalar(value),
         _ => String::new(),
@@ -146,7 +153,7 @@ pub(crate) fn count(value: &Value, field: &str) -> Result<Option<i64>, Verdict> 
     let number = Decimal::parse(&text).and_then(|number| number.whole());
     match number.filter(|number| (0..=MAX_COUNT).contains(number)) {
         Some(number) => Ok(Some(number)),
-        None => Err(Verdict::malformed(format!("{field}: a whole number of tokens, from 0 to 2^53"))),
+        None => Err(Verdict::malformed(format!("{}: a whole number of tokens, from 0 to 2^53", field()))),
     }
 }
 
@@ -154,10 +161,64 @@ pub(crate) fn count(value: &Value, field: &str) -> Result<Option<i64>, Verdict> 
 fn raw(payload: &str, path: &str) -> Option<String> {
     let mut at = payload;
     for name in path.split('.') {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(at).ok()?;
-        at = fields.get(name)?.get();
+        let found = Field(name).deserialize(&mut serde_json::Deserializer::from_str(at)).ok()?;
+        at = found?.get();
     }
     Some(at.to_owned())
+}
+
+/// A field of an object as it was written; all others are passed over. The last of a name counts.
+struct Field<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Field<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(is_it) = entries.next_key_seed(Name(self.0))? {
+            if is_it {
+                found = Some(entries.next_value()?);
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a name is that one.
+struct Name<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
 }
 
 #[cfg(test)]

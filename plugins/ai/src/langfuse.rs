@@ -52,7 +52,7 @@ pub(crate) fn request(signal: &Signal<'_>) -> Result<Request, Verdict> {
 fn counts(usage: &Json) -> Result<Counts, Verdict> {
     let read = |names: &[&str]| -> Result<Option<i64>, Verdict> {
         for name in names {
-            if let Some(count) = count(usage.at(name), &format!("langfuse.observation.usage_details.{name}"))? {
+            if let Some(count) = count(usage.at(name), || format!("langfuse.observation.usage_details.{name}"))? {
                 return Ok(Some(count));
             }
         }

@@ -10,10 +10,10 @@ const PROMPT_DETAILS: [&str; 5] =
 
 /// Reads a usage object.
 pub(crate) fn counts(usage: &Usage<'_>) -> Result<Counts, Verdict> {
+    let told: Vec<&str> = PROMPT_DETAILS.into_iter().filter(|outer| usage.has(&[outer])).collect();
     let detail = |names: &[&str]| {
-        let outer = PROMPT_DETAILS.iter().filter(|outer| usage.has(&[outer]));
-        let paths: Vec<String> =
-            outer.flat_map(|outer| names.iter().map(move |name| format!("{outer}.{name}"))).collect();
+        let paths = told.iter().flat_map(|outer| names.iter().map(move |name| [outer, ".", name].concat()));
+        let paths: Vec<String> = paths.collect();
         usage.or_zero(&paths.iter().map(String::as_str).collect::<Vec<_>>())
     };
     // Mistral's `num_cached_tokens` says what its servers had at hand; it is billed as any other prompt.

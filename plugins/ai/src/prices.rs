@@ -163,7 +163,7 @@ fn model(entry: &Value) -> Result<Model, String> {
     }
     let mut tiers = Vec::new();
     for (at, tier) in entry.get("tiers").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let above = crate::doc::count(tier.get("above").unwrap_or(&Value::Null), "above").ok().flatten();
+        let above = crate::doc::count(tier.get("above").unwrap_or(&Value::Null), || "above".to_owned()).ok().flatten();
         let above = above.ok_or_else(|| format!("tiers[{at}].above: a whole number of tokens"))?;
         tiers.push((above, rates(tier).map_err(|mistake| format!("tiers[{at}].{mistake}"))?));
     }
@@ -185,7 +185,7 @@ fn rates(entry: &Value) -> Result<Rates, String> {
 
 /// As everywhere in the log: each character's lower case.
 fn folded(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).collect()
+    if name.is_ascii() { name.to_ascii_lowercase() } else { name.chars().flat_map(char::to_lowercase).collect() }
 }
 
 #[cfg(test)]

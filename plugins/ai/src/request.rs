@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use system_log_plugin::text::cut;
-use system_log_plugin::{Actor, AiUsage, Event, Json, OrgHint, SourceTime, Verdict, scalar};
+use system_log_plugin::{Actor, AiUsage, Event, Json, OrgHint, SourceTime, Verdict};
 
 use crate::counts::Counts;
 use crate::prices::Prices;
@@ -142,11 +142,20 @@ impl Attributes {
     /// Sets attributes to the first scalar of their paths.
     pub(crate) fn keep(&mut self, json: &Json, names: &[(&str, &[&str])]) {
         for (name, paths) in names {
-            let value = paths.iter().map(|path| json.at(path)).find(|value| !scalar(value).is_empty());
+            let value = paths.iter().map(|path| json.at(path)).find(|value| says_something(value));
             if let Some(value) = value {
                 self.set(name, value.clone());
             }
         }
+    }
+}
+
+/// A scalar that is not empty.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
 

@@ -44,7 +44,12 @@ fn case(path: &Path, config: Option<&Value>) -> Result<Value, BuildError> {
     let wrong = |why: String| BuildError::Case { case: path.display().to_string(), why };
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let payload = read(path).map_err(wrong)?;
-    let out = read(&path.with_extension("out")).map_err(wrong)?;
+    let out = path.with_extension("out");
+    if !out.is_file() {
+        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        return Err(wrong(format!("has no {name}; `BLESS=1 cargo test` writes what the collector says now")));
+    }
+    let out = read(&out).map_err(wrong)?;
     let outcome: Value = serde_json::from_slice(&out).map_err(|error| wrong(format!("its outcome: {error}")))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut case = Map::new();
@@ -73,7 +78,7 @@ mod tests {
             fs::write(folder.path().join(name), content).unwrap();
         }
         let missing = pack(folder.path()).unwrap_err().to_string();
-        assert!(missing.contains("b.form.out"), "{missing}");
+        assert!(missing.contains("has no b.form.out; `BLESS=1"), "{missing}");
         fs::write(folder.path().join("b.form.out"), "{}").unwrap();
         fs::write(folder.path().join("config.json"), "{\"price\": 3}").unwrap();
         let packed: Value = serde_json::from_slice(&pack(folder.path()).unwrap().unwrap()).unwrap();

@@ -23,7 +23,7 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 18] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
@@ -31,10 +31,14 @@ const FILES: [(&str, &str); 14] = [
     ("sdk/src/lib.rs", include_str!("../../sdk/src/lib.rs")),
     ("sdk/src/cases.rs", include_str!("../../sdk/src/cases.rs")),
     ("sdk/src/cases/media_type.rs", include_str!("../../sdk/src/cases/media_type.rs")),
+    ("sdk/src/cases/render.rs", include_str!("../../sdk/src/cases/render.rs")),
+    ("sdk/src/compare.rs", include_str!("../../sdk/src/compare.rs")),
     ("sdk/src/contract.rs", include_str!("../../sdk/src/contract.rs")),
     ("sdk/src/deep.rs", include_str!("../../sdk/src/deep.rs")),
     ("sdk/src/event.rs", include_str!("../../sdk/src/event.rs")),
+    ("sdk/src/heap.rs", include_str!("../../sdk/src/heap.rs")),
     ("sdk/src/json.rs", include_str!("../../sdk/src/json.rs")),
+    ("sdk/src/names.rs", include_str!("../../sdk/src/names.rs")),
     ("sdk/src/only.rs", include_str!("../../sdk/src/only.rs")),
     ("sdk/src/text.rs", include_str!("../../sdk/src/text.rs")),
     ("sdk/src/time.rs", include_str!("../../sdk/src/time.rs")),

@@ -4,8 +4,8 @@ use serde_json::Value;
 use system_log_plugin::text::{collapse, cut};
 use system_log_plugin::{Event, Json, OrgHint, SourceTime, Verdict, integer, scalar, under};
 
-use crate::failure;
 use crate::recipient::address;
+use crate::{failure, form};
 
 /// Longer than any id, code or reason.
 const MAX_ATTRIBUTE_BYTES: usize = 1_024;
@@ -95,7 +95,10 @@ fn keep(event: &mut Event, json: &Json, status: &Value) {
         ("provider_event_id", json.at("id")),
         ("domain", json.at("domain.name")),
     ] {
-        if let Value::String(text) = value {
+        // A form post has no id but the token of its signature: good for a key, and nobody's to read.
+        if let Value::String(text) = value
+            && !text.starts_with(form::TOKEN)
+        {
             event.attribute(name, cut(text, MAX_ATTRIBUTE_BYTES));
         }
     }

@@ -18,21 +18,19 @@ const MAX_ATTRIBUTES: usize = 4_096;
 /// # Errors
 /// A rejection that says which rule is broken, and where.
 pub(crate) fn parse(text: &str) -> Result<Document<'_>, Verdict> {
-    if text.matches("xmlns").take(MAX_NAMESPACES + 1).count() > MAX_NAMESPACES {
+    let attributes = attributes(text);
+    // A declaration is an attribute too: mostly there are too few to count them.
+    if attributes > MAX_NAMESPACES && text.matches("xmlns").take(MAX_NAMESPACES + 1).count() > MAX_NAMESPACES {
         return Err(Verdict::malformed(format!("payload: more than {MAX_NAMESPACES} namespace declarations")));
     }
-    if attributes(text) > MAX_ATTRIBUTES {
+    if attributes > MAX_ATTRIBUTES {
         return Err(Verdict::malformed(format!("payload: more than {MAX_ATTRIBUTES} attributes")));
     }
     let options = ParsingOptions { allow_dtd: false, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|error| match error {
+    Document::parse_with_options(text, options).map_err(|error| match error {
         Error::DtdDetected => Verdict::malformed("payload: a document type declaration (DOCTYPE) is not allowed"),
         error => Verdict::malformed(format!("payload: not XML: {error}")),
-    })?;
-    if depth(&document) > MAX_DEPTH {
-        return Err(Verdict::malformed(format!("payload: elements nested deeper than {MAX_DEPTH}")));
-    }
-    Ok(document)
+    })
 }
 
 /// At most so many attributes: each has a `=` before a quote, wherever else that may stand.
@@ -40,69 +38,127 @@ fn attributes(text: &str) -> usize {
     text.split('=').skip(1).filter(|rest| rest.trim_start().starts_with(['"', '\''])).count()
 }
 
-/// Parents come before their children, so one pass is enough.
-fn depth(document: &Document<'_>) -> usize {
-    let mut depths: Vec<usize> = Vec::new();
-    for node in document.descendants() {
-        let above = node.parent().and_then(|parent| depths.get(parent.id().get_usize()));
-        depths.push(above.map_or(0, |depth| depth + usize::from(node.is_element())));
-    }
-    depths.into_iter().max().unwrap_or_default()
+/// The elements of a document by their paths below the root, nil ones left out with all that they hold. Names are local: a
+/// prefix says nothing here.
+#[derive(Debug)]
+pub(crate) struct Fields<'a, 'input> {
+    name: &'a str,
+    /// In the order of the document, with a hash of the path: a notification is asked for dozens of paths.
+    elements: Vec<(u32, Element<'a, 'input>)>,
 }
 
-/// An element. Names are local: a prefix says nothing here.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Element<'a, 'input>(Node<'a, 'input>);
+/// What is known of a node while its children are looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Above {
+    depth: usize,
+    path: u32,
+    absent: bool,
+}
 
-impl<'a, 'input> Element<'a, 'input> {
-    /// The document's element.
-    pub(crate) fn root(document: &'a Document<'input>) -> Self {
-        Self(document.root_element())
+impl<'a, 'input> Fields<'a, 'input> {
+    /// Those of a document that is not nested too deep.
+    ///
+    /// # Errors
+    /// The rejection of one that is.
+    pub(crate) fn of(document: &'a Document<'input>) -> Result<Self, Verdict> {
+        let mut all = Self { name: document.root_element().tag_name().name(), elements: Vec::new() };
+        let mut nodes: Vec<Above> = Vec::new();
+        // Parents come before their children, so one pass is enough.
+        for node in document.descendants() {
+            let parent = node.parent().and_then(|parent| nodes.get(parent.id().get_usize())).copied();
+            let mut here = parent.unwrap_or_default();
+            if node.is_element() {
+                let element = Element(node);
+                here.depth += 1;
+                here.absent = here.absent || element.nil();
+                if here.depth > MAX_DEPTH {
+                    return Err(Verdict::malformed(format!("payload: elements nested deeper than {MAX_DEPTH}")));
+                }
+                if here.depth > 1 {
+                    let dot = if here.depth > 2 { hash(here.path, ".") } else { START };
+                    here.path = hash(dot, element.name());
+                    if !here.absent {
+                        all.elements.push((here.path, element));
+                    }
+                }
+            }
+            nodes.push(here);
+        }
+        Ok(all)
     }
 
-    pub(crate) fn name(self) -> &'a str {
-        self.0.tag_name().name()
+    /// The name of the document's element.
+    pub(crate) const fn name(&self) -> &'a str {
+        self.name
     }
 
-    /// Whether an element stands at a path, nil ones aside.
-    pub(crate) fn has(self, path: &str) -> bool {
-        !self.all(path).is_empty()
+    /// All elements at a dotted path: fields may be repeated.
+    pub(crate) fn all(&self, path: &str) -> impl Iterator<Item = Element<'a, 'input>> {
+        let wanted = hash(START, path);
+        self.elements
+            .iter()
+            .filter(move |(hash, _)| *hash == wanted)
+            .map(|(_, element)| *element)
+            .filter(move |element| element.is_at(path))
     }
 
-    /// All elements at a dotted path: fields may be repeated. Nil elements are absent with all that they hold.
-    pub(crate) fn all(self, path: &str) -> Vec<Self> {
-        path.split('.').fold(vec![self], |elements, name| {
-            let children = elements.into_iter().flat_map(|element| element.0.children());
-            children.map(Self).filter(|child| child.0.is_element() && child.name() == name && !child.nil()).collect()
-        })
+    /// Whether an element stands at a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.all(path).next().is_some()
     }
 
     /// The first text at a path that says something; outer spaces are layout.
-    pub(crate) fn text(self, path: &str) -> String {
-        self.first(path).unwrap_or_default()
-    }
-
-    fn first(self, path: &str) -> Option<String> {
-        let (name, below) = path.split_once('.').map_or((path, ""), |(name, below)| (name, below));
-        self.0
-            .children()
-            .map(Self)
-            .filter(|child| child.0.is_element() && child.name() == name && !child.nil())
-            .find_map(|child| match below {
-                "" => Some(child.own_text()).filter(|text| !text.is_empty()),
-                below => child.first(below),
-            })
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.all(path).map(Element::own_text).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     /// All texts at a path that say something.
-    pub(crate) fn texts(self, path: &str) -> Vec<String> {
-        self.all(path).into_iter().map(Self::own_text).filter(|text| !text.is_empty()).collect()
+    pub(crate) fn texts(&self, path: &str) -> Vec<String> {
+        self.all(path).map(Element::own_text).filter(|text| !text.is_empty()).collect()
     }
 
     /// An attribute of the first element at a path.
-    pub(crate) fn attribute(self, path: &str, name: &str) -> String {
-        let value = self.all(path).first().and_then(|element| element.0.attribute(name));
+    pub(crate) fn attribute(&self, path: &str, name: &str) -> String {
+        let value = self.all(path).next().and_then(|element| element.0.attribute(name));
         value.unwrap_or_default().trim().to_owned()
+    }
+}
+
+/// FNV-1a.
+const START: u32 = 0x811c_9dc5;
+
+fn hash(start: u32, text: &str) -> u32 {
+    text.bytes().fold(start, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// An element.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Element<'a, 'input>(Node<'a, 'input>);
+
+impl<'a> Element<'a, '_> {
+    fn name(self) -> &'a str {
+        self.0.tag_name().name()
+    }
+
+    /// Whether its names and those above it, the root's aside, are that path.
+    fn is_at(self, path: &str) -> bool {
+        let (mut node, mut rest) = (self.0, path);
+        loop {
+            let Some(above) = rest.strip_suffix(node.tag_name().name()) else { return false };
+            let Some(parent) = node.parent().filter(Node::is_element) else { return false };
+            match above.strip_suffix('.') {
+                // The root's name is in no path.
+                None => return above.is_empty() && parent.parent().is_some_and(|document| document.is_root()),
+                Some(above) => (node, rest) = (parent, above),
+            }
+        }
+    }
+
+    /// The text of the first child of that name that says something.
+    pub(crate) fn text(self, name: &str) -> String {
+        let children = self.0.children().map(Element);
+        let named = children.filter(|child| child.0.is_element() && child.name() == name && !child.nil());
+        named.map(Element::own_text).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     fn own_text(self) -> String {

@@ -51,6 +51,10 @@ pub(crate) fn keep_list(event: &mut Event, name: &str, texts: &[String]) {
 }
 
 fn bounded(text: &str, max: usize) -> String {
+    // Nearly every text is one word of a few plain characters.
+    if text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     let text: String = collapse(text).chars().filter(|c| !c.is_control()).take(max).collect();
     cut(text.trim(), max).to_owned()
 }

@@ -6,7 +6,7 @@ use system_log_plugin::text::cut;
 use system_log_plugin::{Event, Record, SourceTime, Verdict, time};
 
 use crate::config::Config;
-use crate::document::{self, Element};
+use crate::document::{self, Fields};
 use crate::types::{self, Kind, Type};
 use crate::{encoding, key, row};
 
@@ -64,7 +64,10 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
         Ok(document) => document,
         Err(reject) => return reject,
     };
-    let root = Element::root(&document);
+    let root = &match Fields::of(&document) {
+        Ok(fields) => fields,
+        Err(reject) => return reject,
+    };
     let name = root.name();
     let kind = match types::xml(name) {
         Type::Logged(kind) => kind,
@@ -97,7 +100,7 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
 }
 
 /// Fills in a payment; answers with its key, if it has one.
-fn payment(event: &mut Event, kind: Kind, root: Element<'_, '_>) -> Option<String> {
+fn payment(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<String> {
     let text = |path: &str| root.text(path);
     let status = text("transaction.status").to_lowercase();
     let reason = text("transaction.message");
@@ -137,7 +140,7 @@ fn payment(event: &mut Event, kind: Kind, root: Element<'_, '_>) -> Option<Strin
 }
 
 /// Fills in a subscription. Its key is the document: the same subscription is updated again and again.
-fn subscription(event: &mut Event, kind: Kind, root: Element<'_, '_>) -> Option<String> {
+fn subscription(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<String> {
     let text = |path: &str| root.text(path);
     let (what, at) = match kind {
         Kind::SubscriptionCreated => ("created", time_at(root, "subscription.activated_at")),
@@ -149,7 +152,7 @@ fn subscription(event: &mut Event, kind: Kind, root: Element<'_, '_>) -> Option<
     for (name, path) in SUBSCRIPTION {
         row::keep(event, name, &text(path));
     }
-    let add_ons = root.all("subscription.subscription_add_ons.subscription_add_on").into_iter().map(|add_on| {
+    let add_ons = root.all("subscription.subscription_add_ons.subscription_add_on").map(|add_on| {
         let (code, quantity) = (add_on.text("add_on_code"), add_on.text("quantity"));
         if quantity.is_empty() { code } else { format!("{code} x{quantity}") }
     });
@@ -161,7 +164,7 @@ fn subscription(event: &mut Event, kind: Kind, root: Element<'_, '_>) -> Option<
     None
 }
 
-fn time_at(root: Element<'_, '_>, path: &str) -> Option<SourceTime> {
+fn time_at(root: &Fields<'_, '_>, path: &str) -> Option<SourceTime> {
     let text = root.text(path);
     (!text.is_empty()).then(|| SourceTime { micros: time::parse(&text), text: cut(&text, MAX_TIME_BYTES).to_owned() })
 }

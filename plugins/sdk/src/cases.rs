@@ -6,6 +6,7 @@
 //! is none.
 
 mod media_type;
+mod render;
 
 use std::fs;
 use std::path::Path;
@@ -88,41 +89,10 @@ fn verdict(verdict: &Verdict) -> Value {
     }
 }
 
-fn event(event: &Event) -> Value {
-    let mut all = json!({
-        "log": event.log,
-        "kind": event.kind,
-        "severity": event.severity,
-        "occurred_at": event.occurred_at.as_ref().map(|t| json!({"micros": t.micros, "text": t.text})),
-        "message": event.message,
-        "actor": event.actor.as_ref().map(|a| json!({"id": a.id, "display_name": a.display_name, "email": a.email, "kind": a.kind})),
-        "recipient": event.recipient,
-        "subject": event.subject,
-        "attempted_email": event.attempted_email,
-        "change": event.change.as_ref().map(|c| json!({"field": c.field, "before": c.before, "after": c.after})),
-        "webhook": event.webhook.as_ref().map(|w| json!({"url": w.url, "method": w.method, "http_status": w.http_status,
-            "attempt": w.attempt, "latency_ms": w.latency_ms})),
-        "ai": event.ai.as_ref().map(ai),
-        // As the sandbox would send them.
-        "attributes": serde_json::from_str::<Value>(&attributes_text(event.attributes.clone())).unwrap_or_default(),
-        "org_hints": event.org_hints.iter().map(org_hint).collect::<Vec<_>>(),
-        "dedupe_key": event.dedupe_key,
-    });
-    if let Some(fields) = all.as_object_mut() {
-        fields.retain(|_, value| {
-            !matches!(value, Value::Null) && *value != json!("") && *value != json!({}) && *value != json!([])
-        });
-    }
-    all
-}
-
-/// An unknown cost or latency is null, so that it cannot be mistaken for 0.
-fn ai(ai: &AiUsage) -> Value {
-    json!({"model": ai.model, "provider": ai.provider, "operation": ai.operation, "prompt_tokens": ai.prompt_tokens,
-        "completion_tokens": ai.completion_tokens, "total_tokens": ai.total_tokens, "cached_tokens": ai.cached_tokens,
-        "cache_write_tokens": ai.cache_write_tokens, "reasoning_tokens": ai.reasoning_tokens,
-        "cost_nano_usd": ai.cost_nano_usd, "latency_ms": ai.latency_ms, "success": ai.success, "error": ai.error})
-}
+// As the sandbox would send them.
+render::render_events!(Event, AiUsage, org_hint, |event| {
+    serde_json::from_str(&attributes_text(event.attributes.clone())).unwrap_or_default()
+});
 
 fn org_hint(hint: &OrgHint) -> Value {
     match hint {

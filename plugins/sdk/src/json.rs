@@ -4,13 +4,17 @@
 use serde_json::{Map, Value};
 
 use crate::event::{SourceTime, Verdict};
+use crate::names::Names;
 use crate::{deep, only, text, time};
 
 static NULL: Value = Value::Null;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Json(Value);
+pub struct Json {
+    value: Value,
+    names: Names,
+}
 
 impl Json {
     /// Parses bytes; a byte-order mark is allowed. Of a key that occurs twice the last value counts. What is nested absurdly
@@ -20,11 +24,16 @@ impl Json {
     /// A rejection that says where and why.
     pub fn parse(bytes: &[u8]) -> Result<Self, Verdict> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let parsed = serde_json::from_slice(bytes).or_else(|error| match deep::shallow(bytes) {
+        // Looking at all of it at once is cheaper than at each of its texts.
+        let parsed = match std::str::from_utf8(bytes) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(bytes),
+        };
+        let parsed = parsed.or_else(|error| match deep::shallow(bytes) {
             Some(shallow) => serde_json::from_slice(&shallow),
             None => Err(error),
         });
-        parsed.map(Self).map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
+        parsed.map(Self::of).map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
     }
 
     /// The same, of which only fields of these names are kept, at any depth; the list is sorted. What is not kept is checked,
@@ -37,31 +46,32 @@ impl Json {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let kept = std::str::from_utf8(bytes).ok().and_then(|text| only::parse(text, names).ok());
         // What fails is parsed once more: for the words that say why, or because a kept field is too deep.
-        kept.map_or_else(|| Self::parse(bytes), |value| Ok(Self(value)))
+        kept.map_or_else(|| Self::parse(bytes), |value| Ok(Self::of(value)))
     }
 
     /// Wraps a value.
     #[must_use]
-    pub const fn of(value: Value) -> Self {
-        Self(value)
+    pub fn of(value: Value) -> Self {
+        let names = Names::of(&value);
+        Self { value, names }
     }
 
     /// The value itself.
     #[must_use]
     pub const fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
     /// Takes the value out.
     #[must_use]
     pub fn into_value(self) -> Value {
-        self.0
+        self.value
     }
 
     /// The value at a dotted path; null when any step is missing.
     #[must_use]
     pub fn at(&self, path: &str) -> &Value {
-        under(&self.0, path)
+        if self.names.may_have(path) { under(&self.value, path) } else { &NULL }
     }
 
     /// The first of some paths that holds something besides null.
@@ -73,7 +83,7 @@ impl Json {
     /// The object's fields; none for anything else.
     #[must_use]
     pub fn fields(&self) -> Option<&Map<String, Value>> {
-        self.0.as_object()
+        self.value.as_object()
     }
 
     /// Text at a path; numbers and booleans as they are written, everything else empty.

@@ -29,9 +29,14 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cases;
+#[cfg(any(target_arch = "wasm32", test))]
+mod compare;
 mod deep;
 mod event;
+#[cfg(any(target_arch = "wasm32", test))]
+mod heap;
 mod json;
+mod names;
 mod only;
 pub mod text;
 pub mod time;
@@ -39,8 +44,13 @@ pub mod time;
 #[doc(hidden)]
 pub mod contract;
 
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap::new();
+
 pub use event::{Actor, AiUsage, Change, Event, OrgHint, Outcome, SourceTime, Verdict, Webhook};
 pub use json::{Json, integer, scalar, under};
+pub use names::Names;
 
 /// What is the same for every record of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

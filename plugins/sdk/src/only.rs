@@ -6,16 +6,22 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::names::Names;
+
 /// Parses a whole text. `names` is sorted; it counts at every depth.
 pub(crate) fn parse(text: &str, names: &[&str]) -> serde_json::Result<Value> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = Only(names).deserialize(&mut json)?;
+    let value = Only { names, set: Names::these(names) }.deserialize(&mut json)?;
     json.end()?;
     Ok(value)
 }
 
 #[derive(Clone, Copy)]
-struct Only<'n>(&'n [&'n str]);
+struct Only<'n> {
+    names: &'n [&'n str],
+    /// The same, to pass over most others at once.
+    set: Names,
+}
 
 impl<'de> DeserializeSeed<'de> for Only<'_> {
     type Value = Value;
@@ -66,7 +72,7 @@ impl<'de> Visitor<'de> for Only<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
-        while let Some(name) = entries.next_key_seed(Name(self.0))? {
+        while let Some(name) = entries.next_key_seed(Name(self))? {
             match name {
                 Some(name) => drop(fields.insert(name, entries.next_value_seed(self)?)),
                 None => drop(entries.next_value::<IgnoredAny>()?),
@@ -77,7 +83,7 @@ impl<'de> Visitor<'de> for Only<'_> {
 }
 
 /// A field's name, if it is one of those.
-struct Name<'n>(&'n [&'n str]);
+struct Name<'n>(Only<'n>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = Option<String>;
@@ -95,7 +101,8 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Option<String>, E> {
-        Ok(self.0.binary_search(&name).is_ok().then(|| name.to_owned()))
+        let Only { names, set } = self.0;
+        Ok((set.has_name(name) && names.binary_search(&name).is_ok()).then(|| name.to_owned()))
     }
 }
 

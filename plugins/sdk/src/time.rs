@@ -31,6 +31,9 @@ pub fn read(value: &Value) -> SourceTime {
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
+    if let Some(micros) = usual(text) {
+        return Some(micros);
+    }
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Some(at.as_microsecond());
     }
@@ -43,6 +46,40 @@ pub fn parse(text: &str) -> Option<i64> {
     let civil: DateTime = text.parse().ok()?;
     Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_microsecond())
 }
+
+/// `2018-03-16T20:46:35Z` with at most six decimals, as nearly everybody writes it. Everything else, a leap second or a wrong
+/// date among it, is left to those who know all spellings.
+fn usual(text: &str) -> Option<i64> {
+    let (head, tail) = text.as_bytes().split_at_checked(19)?;
+    let tail = tail.strip_suffix(b"Z")?;
+    let decimals = if tail.is_empty() { tail } else { tail.strip_prefix(b".")? };
+    let layout = [head[4], head[7], head[10], head[13], head[16]];
+    let fits = layout == *b"--T::" && decimals.len() <= 6;
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_i64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
+    };
+    let [year, month, day] = [number(&head[..4])?, number(&head[5..7])?, number(&head[8..10])?];
+    let [hour, minute, second] = [number(&head[11..13])?, number(&head[14..16])?, number(&head[17..])?];
+    // Days that every month has: the others are looked up where calendars are known.
+    if !fits
+        || year < 1
+        || !(1..=12).contains(&month)
+        || !(1..=28).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+    {
+        return None;
+    }
+    let micros = number(decimals)? * 10_i64.pow(6 - u32::try_from(decimals.len()).ok()?);
+    // Years begin in March here, so that a leap day is the last of its year.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - DAYS_TO_1970;
+    Some((days * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000_000 + micros)
+}
+
+/// From the first of March of the year 0.
+const DAYS_TO_1970: i64 = 719_468;
 
 /// Seconds since 1970 with any number of decimals, exact to the microsecond as the decimals are written; a double of a
 /// provider's own rounding says the same.
@@ -99,6 +136,36 @@ mod tests {
         }
         assert_eq!(read(&json!(1_521_233_195)).micros, Some(1_521_233_195_000_000));
         assert_eq!(read(&json!("1420255392.850187")).micros, Some(1_420_255_392_850_187));
+    }
+
+    #[test]
+    fn the_usual_spelling_is_read_as_the_calendar_has_it() {
+        for year in [1_i64, 4, 1582, 1900, 1969, 1970, 1972, 2000, 2024, 2026, 2100, 9998] {
+            for (month, day) in (1..=12).flat_map(|month| (1..=28).map(move |day| (month, day))) {
+                for tail in ["", ".5", ".000001", ".123456"] {
+                    let text = format!("{year:04}-{month:02}-{day:02}T23:59:5{}{tail}Z", day % 10);
+                    let at: jiff::Timestamp = text.parse().expect("a time");
+                    assert_eq!(usual(&text), Some(at.as_microsecond()), "{text}");
+                }
+            }
+        }
+        for other in [
+            "2024-02-29T00:00:00Z",
+            "2024-02-28T00:00:60Z",
+            "2024-02-28T24:00:00Z",
+            "2024-02-28 00:00:00Z",
+            "2024-02-28T00:00:00",
+            "2024-02-28T00:00:00+00:00",
+            "2024-02-28T00:00:00.1234567Z",
+            "2024-02-28T00:00:0éZ",
+            "2024-13-28T00:00:00Z",
+            "2024-00-28T00:00:00Z",
+            "-024-02-28T00:00:00Z",
+            "",
+        ] {
+            assert_eq!(usual(other), None, "{other}");
+        }
+        assert_eq!(parse("2024-02-29T00:00:00Z"), Some(1_709_164_800_000_000));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use system_log_plugin::{Event, SourceTime, Webhook, time};
 
+use crate::status::Told;
 use crate::url;
 
 /// One attempt to deliver.
@@ -14,8 +15,7 @@ pub(crate) struct Attempt {
     /// Stands in the message when there is no URL.
     pub(crate) endpoint: String,
     pub(crate) method: String,
-    /// 0 when there was no answer.
-    pub(crate) status: i32,
+    pub(crate) told: Told,
     pub(crate) error: String,
     pub(crate) event: String,
     /// 1 for the first; 0 when not known.
@@ -25,16 +25,20 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// The row: 2xx is sent, everything else failed.
+    /// The row: 2xx is sent, everything else failed. Without a status, sent is what the dispatcher says is.
     pub(crate) fn event(self) -> Event {
-        let sent = (200..300).contains(&self.status);
+        let (sent, status, result) = match self.told {
+            Told::Status(status @ 1..) => ((200..300).contains(&status), status, status.to_string()),
+            Told::Success => (true, 0, "success".to_owned()),
+            Told::Status(_) | Told::Nothing => (false, 0, "no answer".to_owned()),
+        };
         let kind = if sent { "webhook_sent" } else { "webhook_failed" };
         let method = if self.method.is_empty() { "POST".to_owned() } else { self.method.to_ascii_uppercase() };
         let target = if self.url.is_empty() { self.endpoint } else { url::shown(&self.url) };
-        let result = if self.status == 0 { "no answer".to_owned() } else { self.status.to_string() };
+        let space = if target.is_empty() { "" } else { " " };
         let colon = if self.error.is_empty() { "" } else { ": " };
         let mut event = Event::new("system", kind);
-        event.message = format!("{method} {target} -> {result}{colon}{}", self.error);
+        event.message = format!("{method}{space}{target} -> {result}{colon}{}", self.error);
         event.recipient = url::host(&self.url).to_owned();
         event.subject = self.event;
         event.occurred_at = self.occurred_at;
@@ -42,7 +46,7 @@ impl Attempt {
         event.webhook = Some(Webhook {
             url: self.url,
             method,
-            http_status: self.status,
+            http_status: status,
             attempt: self.attempt.max(0),
             latency_ms: self.latency_ms,
         });

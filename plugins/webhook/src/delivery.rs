@@ -1,30 +1,13 @@
 //! Our own delivery record, and records of other dispatchers that say the same under other names.
 
 use serde_json::{Map, Value};
-use system_log_plugin::{Actor, Event, Json, OrgHint, Verdict, integer, scalar, text};
+use system_log_plugin::{Actor, Event, Json, OrgHint, Verdict, scalar, text};
 
 use crate::attempt::Attempt;
+use crate::status::{self, Told};
 
 /// Longer than any id or word of a dispatcher.
 const MAX_ATTRIBUTE_BYTES: usize = 1_024;
-
-/// States of a delivery that has not been attempted, or not finished.
-const UNFINISHED: [&str; 10] = [
-    "pending",
-    "sending",
-    "canceled",
-    "cancelled",
-    "scheduled",
-    "queued",
-    "waiting",
-    "processing",
-    "in_progress",
-    "discarded",
-];
-/// States that say no more than that it worked.
-const SUCCEEDED: [&str; 5] = ["success", "successful", "succeeded", "delivered", "ok"];
-/// States that say no more than that it did not.
-const FAILED: [&str; 5] = ["fail", "failed", "failure", "error", "retry"];
 
 const URLS: [&str; 5] = ["url", "endpoint.url", "endpoint_url", "endpointUrl", "http_url"];
 const EVENTS: [&str; 7] =
@@ -66,30 +49,34 @@ fn open(envelope: &Json, data: &Map<String, Value>) -> Json {
 }
 
 fn record(json: &Json) -> Verdict {
-    let state = state(json);
-    let word = state.to_ascii_lowercase();
-    if UNFINISHED.contains(&word.as_str()) {
+    let state = status::state(json);
+    if let Some(word) = status::unfinished(&state) {
         return Verdict::not_logged(format!("a delivery that is {word} has no result yet"));
     }
     let told = |value: &&Value| !value.is_null() && value.as_str() != Some("");
     let url = match URLS.iter().map(|path| json.at(path)).find(told) {
+        // An entry of GitHub's list of deliveries does not name the endpoint: whoever asked for it knows.
+        None if is_github(json) => String::new(),
         None => return Verdict::missing("url"),
         Some(Value::String(url)) => url.clone(),
         Some(_) => return Verdict::malformed("url: must be text"),
     };
-    let status = match status(json) {
-        Ok(Some(status)) => status,
-        Ok(None) if SUCCEEDED.contains(&word.as_str()) => return Verdict::missing("http_status"),
-        Ok(None) => 0,
+    let told = match status::read(json, &state) {
+        Ok(told) => told,
         Err(reject) => return reject,
     };
+    let error = error(json, told, &state);
+    if told == Told::Success && !error.is_empty() {
+        // It worked and there is an error: the sender must say which.
+        return Verdict::missing("http_status");
+    }
     let attempt = Attempt {
         id: String::new(),
         url,
         endpoint: String::new(),
         method: json.first_text(&["method", "http_method", "request.method"]),
-        status,
-        error: error(json, status, &state),
+        told,
+        error,
         event: json.first_text(&EVENTS),
         attempt: number(json),
         latency_ms: latency(json),
@@ -104,6 +91,10 @@ fn record(json: &Json) -> Verdict {
     }
     keep(&mut event, json);
     Verdict::Emit(vec![event])
+}
+
+fn is_github(json: &Json) -> bool {
+    ["guid", "delivered_at", "status"].iter().all(|name| json.at(name).is_string())
 }
 
 fn keep(event: &mut Event, json: &Json) {
@@ -125,47 +116,8 @@ fn keep(event: &mut Event, json: &Json) {
     }
 }
 
-/// The dispatcher's word for how it went, where it has one. A number is a status, `true` and `false` say nothing new.
-fn state(json: &Json) -> String {
-    let named = json.first_text(&["status_text", "statusText", "state", "status.type"]);
-    match json.at("status") {
-        Value::String(word) if named.is_empty() && text::leading_number(word).is_none() => word.clone(),
-        _ => named,
-    }
-}
-
-/// The HTTP status under one of its names, as a number or as `503 Service Unavailable`; absent is no answer.
-fn status(json: &Json) -> Result<Option<i32>, Verdict> {
-    let value = json.first(&[
-        "http_status",
-        "status_code",
-        "statusCode",
-        "response.http_status",
-        "response.status_code",
-        "response_status_code",
-        "responseStatusCode",
-        "http_response_status",
-        "http_code",
-        "response.http_code",
-    ]);
-    let value = match (value, json.at("status")) {
-        (Value::Null, written @ Value::Number(_)) => written,
-        (Value::Null, Value::String(written)) if text::leading_number(written).is_some() => json.at("status"),
-        (value, _) => value,
-    };
-    match value {
-        Value::Null => return Ok(None),
-        Value::String(text) if text.is_empty() => return Ok(None),
-        _ => {}
-    }
-    match integer(value).and_then(|n| i32::try_from(n).ok()).filter(|n| (0..1_000).contains(n)) {
-        Some(status) => Ok(Some(status)),
-        None => Err(Verdict::malformed("http_status: a number from 0 (no answer) to 999")),
-    }
-}
-
 /// Why it failed. Without an answer the dispatcher's own word may be all there is: GitHub's "failed to connect".
-fn error(json: &Json, status: i32, state: &str) -> String {
+fn error(json: &Json, told: Told, state: &str) -> String {
     let error = json.first_text(&[
         "error",
         "error.message",
@@ -174,8 +126,8 @@ fn error(json: &Json, status: i32, state: &str) -> String {
         "response.response_error_name",
         "error.code",
     ]);
-    let says_nothing = FAILED.contains(&state.to_ascii_lowercase().as_str());
-    if error.is_empty() && status == 0 && !says_nothing { state.to_owned() } else { error }
+    let unanswered = matches!(told, Told::Nothing | Told::Status(0));
+    if error.is_empty() && unanswered && !status::says_failed(state) { state.to_owned() } else { error }
 }
 
 /// Which attempt it was; a count of retries is one less.

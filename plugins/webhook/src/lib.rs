@@ -3,6 +3,7 @@
 
 mod attempt;
 mod delivery;
+mod status;
 mod svix;
 mod url;
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 use system_log_plugin::{Event, Json, Outcome, Verdict};
 
 use crate::attempt::{Attempt, between};
+use crate::status::Told;
 
 /// An attempt's state when it was called off, is waiting or is under way.
 const UNFINISHED: [(i64, &str); 3] = [(1, "pending"), (3, "sending"), (4, "canceled")];
@@ -73,7 +74,7 @@ pub(crate) fn attempt(json: &Json) -> Verdict {
         url,
         endpoint,
         method: String::new(),
-        status,
+        told: Told::Status(status),
         // With status 0 this is the error's text; otherwise it is the customer's answer, which is never kept.
         error: if told == Some(0) { json.text("response") } else { String::new() },
         event: json.first_text(&["eventType", "msg.eventType"]),
@@ -99,7 +100,7 @@ fn attempt_event(kind: &str, json: &Json) -> Verdict {
         id: data.text("lastAttempt.id"),
         url: data.first_text(&["lastAttempt.url", "endpointUrl"]),
         endpoint: data.first_text(&["endpointId", "sourceId"]),
-        status,
+        told: Told::Status(status),
         event: data.first_text(&["eventType", "msgEventType"]),
         occurred_at: data.first_time(&["lastAttempt.timestamp"]),
         ..Attempt::default()

@@ -130,7 +130,7 @@ impl Guard {
 
     /// The name of what was changed tells what the values are.
     fn change(&self, change: &mut Change) {
-        let key = keys::classify(change.field.as_bytes());
+        let key = keys::classify_field(change.field.as_bytes());
         for text in [&mut change.before, &mut change.after] {
             match key.and_then(|key| walk::field(key, text)) {
                 Some(kind) => kind.marker().clone_into(text),

@@ -87,19 +87,25 @@ fn new(name: &str, dir: Option<&Path>) -> Done {
     Ok(true)
 }
 
+/// A plugin that a service would refuse is not written: the file that was there before may be one that serves.
 fn compile(project: &Path, out: Option<&Path>) -> Done {
     let plugin = build::build_project(project).map_err(|error| chain(&error))?;
     let out = out.map_or_else(|| project.join(format!("{}.wasm", plugin.name)), Path::to_owned);
+    let (inspection, _) = admit(&out, &plugin.component).map_err(|why| format!("{why}\nnothing was written"))?;
     write(&out, &plugin.component).map_err(|error| format!("{}: {error}", out.display()))?;
     println!("{} ({} bytes)", out.display(), plugin.component.len());
-    check(&out)
+    Ok(accepted(&inspection))
 }
 
 /// In one step, so that a service that watches the folder never sees half of it.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let part = path.with_added_extension("part");
-    fs::write(&part, content)?;
-    fs::rename(part, path)
+    let written = fs::write(&part, content).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // Half a file helps nobody; that it cannot be removed either is told by the first error.
+        let _ = fs::remove_file(part);
+    }
+    written
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
@@ -107,19 +113,26 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn load(file: &Path) -> Result<(Inspection, Kit), String> {
-    let component = read(file)?;
+    admit(file, &read(file)?)
+}
+
+/// The component that is, or is to be, that file.
+fn admit(file: &Path, component: &[u8]) -> Result<(Inspection, Kit), String> {
     let refused = |error| format!("{} would be refused: {error}", file.display());
-    let inspection = kit::inspect(&component).map_err(refused)?;
-    Ok((inspection, Kit::load(&component).map_err(refused)?))
+    let inspection = kit::inspect(component).map_err(refused)?;
+    Ok((inspection, Kit::load(component).map_err(refused)?))
 }
 
 fn check(file: &Path) -> Done {
-    let (Inspection { manifest, cases, .. }, _) = load(file)?;
+    Ok(accepted(&load(file)?.0))
+}
+
+fn accepted(Inspection { manifest, cases, .. }: &Inspection) -> bool {
     println!("{} {}: fits the contract, imports nothing it must not, starts", manifest.name, manifest.version);
-    if cases == 0 {
+    if *cases == 0 {
         println!("it has no cases: a service cannot try it before it lets it serve");
     }
-    Ok(true)
+    true
 }
 
 fn test(file: &Path) -> Done {
@@ -155,7 +168,8 @@ const fn word(wrong: Option<&String>) -> &'static str {
 }
 
 fn bench(file: Option<&Path>) -> Done {
-    println!("| collector | bytes | records a call | fresh, µs a record | warm, µs a record |\n|---|---|---|---|---|");
+    println!("| collector | case | bytes | records a call | fresh, µs a record | warm, µs a record |");
+    println!("|---|---|---|---|---|---|");
     match file {
         Some(file) => rows(&load(file)?.1, &file.display().to_string()),
         None => kit::built_in().into_iter().try_fold(true, |_, (name, component)| {
@@ -165,8 +179,8 @@ fn bench(file: Option<&Path>) -> Done {
 }
 
 fn rows(kit: &Kit, name: &str) -> Done {
-    for BenchRow { records, bytes, fresh, warm } in kit.bench().map_err(|why| format!("{name}: {why}"))? {
-        println!("| {name} | {bytes} | {records} | {fresh:.1} | {warm:.1} |");
+    for BenchRow { case, records, bytes, fresh, warm } in kit.bench().map_err(|why| format!("{name}: {why}"))? {
+        println!("| {name} | {case} | {bytes} | {records} | {fresh:.1} | {warm:.1} |");
     }
     Ok(true)
 }

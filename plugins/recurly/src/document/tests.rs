@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 fn why(text: &str) -> String {
-    match parse(text) {
+    match parse(text).and_then(|document| Fields::of(&document).map(drop)) {
         Err(Verdict::Reject("MALFORMED_PAYLOAD", message)) => message,
         other => panic!("{text}: {other:?}"),
     }
@@ -46,7 +46,7 @@ fn document_types_are_refused() {
 #[test]
 fn nesting_and_quadratic_inputs_have_an_end() {
     let nested = |levels: usize| format!("{}x{}", "<a>".repeat(levels), "</a>".repeat(levels));
-    assert!(parse(&nested(MAX_DEPTH)).is_ok());
+    assert!(Fields::of(&parse(&nested(MAX_DEPTH)).unwrap()).is_ok());
     assert_eq!(why(&nested(MAX_DEPTH + 1)), "payload: elements nested deeper than 64");
     let began = Instant::now();
     assert_eq!(why(&nested(37_000)), "payload: elements nested deeper than 64");
@@ -62,7 +62,7 @@ fn nil_and_empty_are_absent() {
     let text = "<r xmlns:xsi='x'><a nil='true'>verena</a><b nil='nil'/><c type='datetime'></c><d nil='true'>\n</d>\
         <e xsi:nil=' TRUE '>x</e><f nil='false'>y</f><g nil='true'><h>z</h></g><i/><i nil='1'>1</i><i> 2 </i><i>3</i></r>";
     let document = parse(text).unwrap();
-    let root = Element::root(&document);
+    let root = Fields::of(&document).unwrap();
     for absent in ["a", "b", "c", "d", "e", "g.h", "nowhere", "f.f"] {
         assert_eq!(root.text(absent), "", "{absent}");
     }
@@ -74,8 +74,8 @@ fn nil_and_empty_are_absent() {
 #[test]
 fn text_is_decoded_once() {
     let document = parse("<a>M&#252;ller &amp;amp; <![CDATA[S&ouml;hne <b>]]><!-- -->&#x1F600;<c>no</c>!</a>").unwrap();
-    assert_eq!(Element::root(&document).own_text(), "Müller &amp; S&ouml;hne <b>\u{1F600}!");
+    assert_eq!(Element(document.root_element()).own_text(), "Müller &amp; S&ouml;hne <b>\u{1F600}!");
     let document = parse("<p:a xmlns:p='urn:x'><p:b code=' I '>1</p:b></p:a>").unwrap();
-    let root = Element::root(&document);
+    let root = Fields::of(&document).unwrap();
     assert_eq!((root.name(), root.text("b"), root.attribute("b", "code")), ("a", "1".into(), "I".into()));
 }

@@ -4,7 +4,7 @@
 //! bytes it came from. So every rule is written once, for plain text.
 
 use super::blocks::{base64, is_private_der};
-use super::issued::is_mailgun;
+use super::issued::{is_mailgun, is_ngrok};
 use super::kind::{Kind, Span};
 use super::literals::Literals;
 use super::scan::{Scan, scan};
@@ -73,6 +73,10 @@ impl View {
     }
 
     fn without(text: &[u8], cuts: &[(usize, usize)]) -> Option<Self> {
+        // Mostly: before anything is copied.
+        if cuts.is_empty() {
+            return None;
+        }
         let mut view =
             Self { text: Vec::with_capacity(text.len()), origin: Vec::with_capacity(text.len()), end: text.len() };
         let mut at = 0;
@@ -81,7 +85,7 @@ impl View {
             view.origin.extend((at..start).map(|from| u32::try_from(from).unwrap_or(u32::MAX)));
             at = end;
         }
-        (!cuts.is_empty()).then_some(view)
+        Some(view)
     }
 
     fn origin(&self, at: usize) -> usize {
@@ -187,7 +191,7 @@ impl Scan<'_> {
 
     /// A run as a whole, or its parts between slashes: in a path the alphabet's `/` is none.
     fn run(&mut self, start: usize, end: usize) {
-        if self.unwrap(start, end) {
+        if self.discord(start, end) || self.unwrap(start, end) {
             return;
         }
         let mut from = start;
@@ -202,7 +206,7 @@ impl Scan<'_> {
     /// Whether the bytes wrap a text.
     fn unwrap(&mut self, start: usize, end: usize) -> bool {
         let run = &self.text[start..end];
-        if is_mailgun(run) {
+        if is_mailgun(run) || is_ngrok(run) {
             self.found(Span::new(start, end, Kind::ApiKey));
             return true;
         }
@@ -216,9 +220,6 @@ impl Scan<'_> {
         }
         if !head.iter().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
             return false;
-        }
-        if head.iter().all(u8::is_ascii_digit) {
-            self.discord(start, end);
         }
         let inner = base64(&clean).and_then(|plain| {
             let mailgun = || plain.split(|b| !is_base64(*b)).any(is_mailgun).then_some(Kind::ApiKey);

@@ -1,5 +1,6 @@
 //! Issued tokens whose sign is not at their beginning.
 
+use super::blocks::base64;
 use super::entropy::Shape;
 use super::kind::{Kind, Span};
 use super::scan::Scan;
@@ -47,21 +48,24 @@ impl Scan<'_> {
         }
     }
 
-    /// A bot's token of Discord: its number in base64 at `start..end`, then 6 and at least 27 characters.
-    pub(super) fn discord(&mut self, start: usize, end: usize) {
+    /// A bot's token of Discord: its number in base64, then 6 and at least 27 characters. Those stand at `start..end`; the
+    /// number of an old account is too short to be looked for.
+    pub(super) fn discord(&mut self, start: usize, end: usize) -> bool {
         let text = self.text;
-        let part = |from: usize| text[from..].iter().take(64).take_while(|b| is_body(**b) && **b != b'.').count();
-        if text.get(end) != Some(&b'.') || end - start > 32 {
-            return;
+        let part = |to: usize| {
+            let part = text[to.saturating_sub(64)..to].iter().rev();
+            to - part.take_while(|b| is_body(**b) && **b != b'.').count()
+        };
+        let dot = |at: usize| at.checked_sub(1).filter(|at| text[*at] == b'.');
+        let Some(middle) = dot(start).filter(|_| end - start >= 27) else { return false };
+        let Some(number) = dot(part(middle)).filter(|dot| (5..=8).contains(&(middle - dot - 1))) else { return false };
+        let first = part(number);
+        let digits = (22..=28).contains(&(number - first))
+            && base64(&text[first..number]).is_some_and(|plain| plain.iter().all(u8::is_ascii_digit));
+        if digits {
+            self.found(Span::new(first, end, Kind::Token));
         }
-        let dot = end + 1 + part(end + 1);
-        if !(5..=8).contains(&(dot - end - 1)) || text.get(dot) != Some(&b'.') {
-            return;
-        }
-        let tail = part(dot + 1);
-        if tail >= 27 {
-            self.found(Span::new(start, dot + 1 + tail, Kind::Token));
-        }
+        digits
     }
 
     /// The number of a payment card after the word: 13 to 19 digits, in groups or not, whose check digit is right. Numbers
@@ -73,19 +77,8 @@ impl Scan<'_> {
             return;
         };
         let start = end + first;
-        let (mut digits, mut stop) = (Vec::with_capacity(19), start);
-        for (at, byte) in text[start..].iter().take(32).enumerate() {
-            match byte {
-                b'0'..=b'9' => {
-                    digits.push(byte - b'0');
-                    stop = start + at + 1;
-                }
-                b' ' | b'-' if text[start + at - 1].is_ascii_digit() => {}
-                _ => break,
-            }
-        }
-        if (13..=19).contains(&digits.len()) && (2..=6).contains(&digits[0]) && has_check_digit(&digits) {
-            let mut span = Span::new(start, stop, Kind::Secret);
+        if let Some(len) = card_number(&text[start..]) {
+            let mut span = Span::new(start, start + len, Kind::Secret);
             span.bare_json = text[..start].trim_ascii_end().ends_with(b"\":");
             self.found(span);
         }
@@ -111,6 +104,29 @@ impl Scan<'_> {
     }
 }
 
+/// The length of the number of a payment card that a text begins with: 13 to 19 digits, in groups or not.
+fn card_number(text: &[u8]) -> Option<usize> {
+    let (mut digits, mut end) = (Vec::with_capacity(19), 0);
+    for (at, byte) in text.iter().take(32).enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                digits.push(byte - b'0');
+                end = at + 1;
+            }
+            b' ' | b'-' if at > 0 && text[at - 1].is_ascii_digit() => {}
+            _ => break,
+        }
+    }
+    let fits = (13..=19).contains(&digits.len()) && (2..=6).contains(&digits[0]) && has_check_digit(&digits);
+    fits.then_some(end)
+}
+
+/// Whether a text is the number of a payment card and nothing else.
+pub(super) fn is_card_number(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    card_number(text) == Some(text.len())
+}
+
 /// Luhn's check.
 fn has_check_digit(digits: &[u8]) -> bool {
     let sum = digits.iter().rev().enumerate().map(|(at, digit)| match u32::from(*digit) {
@@ -128,6 +144,21 @@ pub(super) fn is_mailgun(run: &[u8]) -> bool {
             32 | 41 => *byte == b'-',
             _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(byte),
         })
+}
+
+/// An authtoken of ngrok: 27 letters and digits that begin with the time, `_`, and about 20 more. It has no sign either.
+pub(super) fn is_ngrok(run: &[u8]) -> bool {
+    let (id, secret) = match run.split_at_checked(27) {
+        Some((id, [b'_', secret @ ..])) if (17..=24).contains(&secret.len()) => (id, secret),
+        _ => return false,
+    };
+    let mixed = |part: &[u8]| {
+        part.iter().all(u8::is_ascii_alphanumeric)
+            && part.iter().any(u8::is_ascii_digit)
+            && part.iter().any(u8::is_ascii_uppercase)
+            && part.iter().any(u8::is_ascii_lowercase)
+    };
+    (b'1'..=b'4').contains(&id[0]) && mixed(id) && mixed(secret)
 }
 
 #[cfg(test)]
@@ -152,9 +183,25 @@ mod tests {
 
     #[test]
     fn a_bots_token_goes_with_all_its_parts() {
-        let number = "MTIzNDU2Nzg5MDEyMzQ1Njc4";
-        let token = format!("{number}.Gabc12.{}", "aB3-".repeat(9));
-        assert_eq!(Guard::new().text(&format!("bot {token} gone")), "bot [redacted:token] gone");
-        assert_eq!(Guard::new().text(&format!("user {number} left")), format!("user {number} left"));
+        // numbers of 17 to 20 digits
+        for number in [
+            "MTIzNDU2Nzg5MDEyMzQ1Njc",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4OQ",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA",
+        ] {
+            for tail in ["aB3-".repeat(9), "aB3_".repeat(7)[..27].to_owned(), "aB3x".repeat(10)[..38].to_owned()] {
+                let token = format!("{number}.Gabc12.{tail}");
+                for (text, clean) in [
+                    (format!("bot {token} gone"), "bot [redacted:token] gone"),
+                    (format!(r#"{{"x":"{token}"}}"#), r#"{"x":"[redacted:token]"}"#),
+                ] {
+                    assert_eq!(Guard::new().text(&text), clean);
+                }
+                let address = format!("a.Gabc12.{tail}");
+                assert_eq!(Guard::new().text(&address), address);
+            }
+            assert_eq!(Guard::new().text(&format!("user {number} left")), format!("user {number} left"));
+        }
     }
 }

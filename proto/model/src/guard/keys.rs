@@ -26,6 +26,8 @@ pub(super) enum Strength {
     Cookie,
     /// `Authorization:`.
     Header,
+    /// `card_number`: the number of a payment card.
+    Card,
 }
 
 /// What a name announces.
@@ -54,7 +56,47 @@ impl Key {
 pub(super) const STEMS: &str = "\
     pass pwd psw secret token key auth cred cookie session sess sid csrf xsrf otp mfa 2fa factor pin cvv cvc \
     signature sig jwt bearer mnemonic seed_phrase seedphrase verification_code backup_code recovery_code _pat api \
-    access login saml ticket senha wachtwoord contrasena";
+    access login saml ticket senha wachtwoord contrasena kennwort parola heslo haslo sifre salasana adgangskode \
+    losenord jelszo lozinka";
+/// The same in writings other than ASCII, each in the spellings of upper and lower case that occur: nothing folds them.
+pub(super) const FOREIGN: [&str; 36] = [
+    "contraseña",
+    "CONTRASEÑA",
+    "contrasen\u{303}a",
+    "пароль",
+    "Пароль",
+    "ПАРОЛЬ",
+    "Парола",
+    "парола",
+    "гасло",
+    "Гасло",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "パスフレーズ",
+    "暗証番号",
+    "비밀번호",
+    "암호",
+    "şifre",
+    "ŞİFRE",
+    "Şifre",
+    "hasło",
+    "HASŁO",
+    "lösenord",
+    "LÖSENORD",
+    "jelszó",
+    "JELSZÓ",
+    "mật khẩu",
+    "Mật khẩu",
+    "סיסמה",
+    "סיסמא",
+    "كلمة المرور",
+    "كلمة السر",
+    "पासवर्ड",
+    "รหัสผ่าน",
+    "κωδικός πρόσβασης",
+];
 
 /// Names of services: `stripe = "…"`, `DATADOG_API: …`. They announce nothing but random values.
 pub(super) const VENDORS: &str = "\
@@ -169,9 +211,41 @@ impl Words {
     }
 }
 
+/// Names of a payment card's number.
+static CARDS: LazyLock<WordSet> = LazyLock::new(|| {
+    set("card cardno cardnum cardnumber cc ccno ccnum ccnumber creditcard debitcard kartennummer kreditkarte \
+         kreditkartennummer pan tarjeta")
+});
+
+/// What a field of JSON or of a form announces: a name that does not tell by itself may be that of a card, whose number tells.
+pub(super) fn classify_field(name: &[u8]) -> Option<Key> {
+    let words = Words::of(name);
+    let key = classify_words(name, &words);
+    if key.is_some_and(|key| key.strength != Strength::Weak) {
+        return key;
+    }
+    let is_id = words.count > 1 && matches!(words.get(words.count - 1), "id" | "uuid");
+    let card = !is_id && words.iter().any(|word| CARDS.contains(word));
+    if card { Some(Key::new(Strength::Card, Kind::Secret)) } else { key }
+}
+
+/// A password's name in another writing: `новый_пароль`.
+fn is_foreign(name: &[u8]) -> bool {
+    let said = name.iter().rposition(|byte| !byte.is_ascii() || byte.is_ascii_alphabetic());
+    let name = said.map_or(name, |last| &name[..=last]);
+    let ends = |word: &str| name.split_at_checked(name.len().wrapping_sub(word.len())).map(|(_, end)| end);
+    FOREIGN.iter().any(|word| ends(word).is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes())))
+}
+
 /// What a name announces, if anything.
 pub(super) fn classify(name: &[u8]) -> Option<Key> {
-    let words = Words::of(name);
+    classify_words(name, &Words::of(name))
+}
+
+fn classify_words(name: &[u8], words: &Words) -> Option<Key> {
+    if !name.is_ascii() && is_foreign(name) {
+        return Some(Key { sure: true, ..Key::new(Strength::Any, Kind::Password) });
+    }
     let mut head = words.count.checked_sub(1)?;
     let says_nothing = |word: &str| QUALIFIERS.contains(word) || word.bytes().all(|b| b.is_ascii_digit());
     while head > 0 && says_nothing(words.get(head)) && !is_noun(words.get(head), words.get(head - 1)) {
@@ -184,7 +258,7 @@ pub(super) fn classify(name: &[u8]) -> Option<Key> {
     let noun = words.get(head);
     let named = noun_key(modifier, noun).map(|key| Key { sure: is_sure(key, modifier, noun), ..key });
     named.or_else(|| {
-        let known = NEUTRAL.contains(noun) || says_nothing(noun) || is_counted(&words);
+        let known = NEUTRAL.contains(noun) || says_nothing(noun) || is_counted(words);
         let hinted = words.iter().any(|word| {
             ["password", "passwd", "secret", "token", "apikey", "credential", "credentials", "auth"].contains(&word)
                 || NAMED_AFTER.contains(word)
@@ -208,7 +282,7 @@ fn is_sure(key: Key, modifier: &str, noun: &str) -> bool {
         Strength::Named => {
             ends(&["secret", "token", "apikey", "secretkey", "privatekey", "accesskey", "authkey", "signingkey", "jwt"])
         }
-        Strength::Weak => false,
+        Strength::Weak | Strength::Card => false,
     }
 }
 
@@ -221,16 +295,10 @@ fn is_noun(word: &str, before: &str) -> bool {
     word == "2fa" || (word == "base" && before != "key")
 }
 
-fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
-    use Strength::{Any, Bare, Cookie, Header, Named, Session, Weak};
-    let compound = !modifier.is_empty();
-    let noun =
-        Some(noun.trim_end_matches(|c: char| c.is_ascii_digit())).filter(|bare| !bare.is_empty()).unwrap_or(noun);
-    let ends = |tails: &[&str]| tails.iter().any(|tail| noun.ends_with(tail));
+/// What people choose, or type in from a device.
+fn password_key(modifier: &str, noun: &str) -> Option<Key> {
+    use Strength::Any;
     Some(match noun {
-        "public" | "author" | "turkey" | "monkey" | "hockey" | "donkey" | "jockey" | "whiskey" | "hotkey" => {
-            return None;
-        }
         "pass" => Key::counting(Any, Kind::Password),
         "dbpass" | "userpass" | "smtppass" | "mailpass" | "ftppass" | "mysqlpass" | "adminpass" | "rootpass" | "pw"
         | "pword" | "pswd" | "psw" | "passwords" | "mnemonic" | "passcode" | "keypass" | "storepass" => {
@@ -239,15 +307,16 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "otp" | "totp" | "2fa" | "passphrase" => Key::new(Any, Kind::Password),
         "phrase" if matches!(modifier, "seed" | "pass" | "recovery") => Key::new(Any, Kind::Password),
         "factor" if modifier == "two" => Key::new(Any, Kind::Password),
+        // `mot de passe`, `palavra-passe`; alone it is also a pass of any other kind
+        "passe" => Key::counting(Any, Kind::Password),
+        "motdepasse" | "palavrapasse" | "kennwort" | "parola" | "heslo" | "haslo" | "sifre" | "salasana"
+        | "adgangskode" | "losenord" | "passord" | "jelszo" | "lozinka" => Key::new(Any, Kind::Password),
         "word" if modifier == "pass" => Key::new(Any, Kind::Password),
         // `pin` alone is a pin of a board, too
         "pin" if !matches!(modifier, "card" | "user" | "account" | "access" | "security" | "sim") => {
             Key::counting(Any, Kind::Password)
         }
         "pin" | "cvv" | "cvc" | "cvv2" => Key::new(Any, Kind::Password),
-        "samlresponse" | "samlrequest" | "samlart" => Key::new(Named, Kind::Token),
-        "response" | "request" if modifier == "saml" => Key::new(Named, Kind::Token),
-        "ticket" => Key::counting(Weak, Kind::Token),
         "code"
             if matches!(
                 modifier,
@@ -256,6 +325,26 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         {
             Key::new(Any, Kind::Password)
         }
+        _ => return None,
+    })
+}
+
+fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
+    use Strength::{Any, Bare, Cookie, Header, Named, Session, Weak};
+    let compound = !modifier.is_empty();
+    let noun =
+        Some(noun.trim_end_matches(|c: char| c.is_ascii_digit())).filter(|bare| !bare.is_empty()).unwrap_or(noun);
+    let ends = |tails: &[&str]| tails.iter().any(|tail| noun.ends_with(tail));
+    if let Some(key) = password_key(modifier, noun) {
+        return Some(key);
+    }
+    Some(match noun {
+        "public" | "author" | "turkey" | "monkey" | "hockey" | "donkey" | "jockey" | "whiskey" | "hotkey" => {
+            return None;
+        }
+        "samlresponse" | "samlrequest" | "samlart" => Key::new(Named, Kind::Token),
+        "response" | "request" if modifier == "saml" => Key::new(Named, Kind::Token),
+        "ticket" => Key::counting(Weak, Kind::Token),
         "hash" if matches!(modifier, "password" | "passwd" | "pass") => Key::new(Bare, Kind::Password),
         "secret" | "secrets" if !compound => Key::new(Bare, Kind::Secret),
         "token" | "tokens" if COUNTED.contains(modifier) => return None,
@@ -275,7 +364,18 @@ fn noun_key(modifier: &str, noun: &str) -> Option<Key> {
         "key" | "keys" if !compound => Key::counting(Weak, Kind::ApiKey),
         "key" | "keys" | "api" | "access" => Key::new(Weak, Kind::ApiKey),
         "login" if modifier == "sonar" => Key::new(Weak, Kind::Token),
-        _ if ends(&["password", "passwd", "passwort", "passphrase", "pwd", "senha", "wachtwoord", "contrasena"]) => {
+        _ if ends(&[
+            "password",
+            "passwd",
+            "passwort",
+            "kennwort",
+            "passphrase",
+            "pwd",
+            "senha",
+            "wachtwoord",
+            "contrasena",
+        ]) =>
+        {
             Key::new(Any, Kind::Password)
         }
         _ if ends(&["secret", "secrets"]) => Key::counting(Named, Kind::Secret),
@@ -348,6 +448,8 @@ mod tests {
                      refresh_token csrfmiddlewaretoken X-CSRF-Token authorization Proxy-Authorization Set-Cookie \
                      JSESSIONID connect.sid two_factor otp SECRET_KEY_BASE AccountKey private_key \
                      card_pin cvv cvv2 SAMLResponse senha \
+                     contraseña nueva_contraseña CONTRASEÑA Kennwort mot_de_passe motDePasse новый_пароль Пароль2 用户密码 \
+                     パスワード şifre hasło lösenord 비밀번호 palavra-passe \
                      aws_secret_access_key webhook_signing_secret X-Amz-Signature npm_authToken session_id"
             .split(' ')
         {
@@ -357,6 +459,7 @@ mod tests {
                      key_id public_key primary_key token_url token_type secret_name keyboard monkey private_key_id \
                      api_version next_page_token authority keys_url password_policy passenger aws_access_key_id \
                      compass access_tokens_url publicKeyToken idempotency_key maxOutputTokens tokenizer \
+                     пароль_изменён parole passenger_name passe_partout_url \
                      cookie_policy session_state signature_algorithm"
             .split(' ')
         {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Guard;
-use super::keys::classify;
+use super::keys::classify_field;
 use super::walk::field;
 
 /// The guarded payload; the bytes as they came when there is nothing to remove.
@@ -66,7 +66,7 @@ fn form_pair(guard: &Guard, pair: &str) -> String {
         return pair.to_owned();
     };
     let plain = decoded(value);
-    let kind = classify(decoded(name).as_bytes()).and_then(|key| field(key, &plain));
+    let kind = classify_field(decoded(name).as_bytes()).and_then(|key| field(key, &plain));
     let new = match kind {
         Some(kind) => Some(kind.marker().to_owned()),
         // a value may be JSON itself

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::formats::FORMATS;
-use super::keys::{Key, STEMS, VENDORS};
+use super::keys::{FOREIGN, Key, STEMS, VENDORS};
 use super::kind::{MARKER, MARKER_MAX, Span};
 use super::text::Ahead;
 use super::url::HOOKS;
@@ -51,6 +51,10 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
         ("Q~", Sign::Azure),
         (".atlasv1.", Sign::Terraform),
         ("card", Sign::Card),
+        ("kreditkarte", Sign::Card),
+        ("tarjeta", Sign::Card),
+        ("\"pan\"", Sign::Card),
+        ("\"cc\"", Sign::Card),
         ("bearer ", Sign::Scheme),
         ("basic ", Sign::Scheme),
         ("digest ", Sign::Scheme),
@@ -76,7 +80,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
     ];
     signs.extend(HOOKS.iter().map(|hook| (*hook, Sign::Hook)));
     signs.extend(FORMATS.iter().enumerate().map(|(at, format)| (format.prefix, Sign::Format(at))));
-    let names = STEMS.split_ascii_whitespace().chain(VENDORS.split_ascii_whitespace());
+    let names = STEMS.split_ascii_whitespace().chain(VENDORS.split_ascii_whitespace()).chain(FOREIGN);
     signs.extend(names.map(|name| (name, Sign::Name)));
     let literals = AhoCorasick::builder()
         .ascii_case_insensitive(true)

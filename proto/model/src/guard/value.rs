@@ -34,6 +34,8 @@ static WORDS: LazyLock<WordSet> = LazyLock::new(|| {
      plain present private protected provided public reached received redacted refused rejected removed renewed \
      required reset revoked rotated saml same-origin sent set short skipped stored str string success succeeded text \
      the to token true type unauthorized unchanged undefined unexpected unknown unset unused updated user uuid valid \
+     falsch abgelaufen erforderlich incorrecta incorrecto incorreta invalida inválida requerida caducada requis requise \
+     invalide incorrect expiré errata sbagliata onjuist verplicht fel неверный неверен обязателен изменён 错误 无效 必填 \
      varchar verified was weak wrong yes your secret passwd your_password yourpassword your-password change_me"
         .split_ascii_whitespace()
         .collect()
@@ -151,6 +153,7 @@ pub(super) fn is_secret(key: Key, form: Form, value: &[u8]) -> bool {
         Strength::Session => session(value, &shape),
         Strength::Weak => weak(form, value, &shape, !key.counts),
         Strength::Cookie => shape.looked >= 8 && (shape.machine_made() || shape.random()),
+        Strength::Card => super::issued::is_card_number(value),
         Strength::Header => shape.machine_made() && !is_pointer(value),
     }
 }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Guard;
 use super::header;
-use super::keys::{Key, Strength, classify, is_neutral};
+use super::issued::is_card_number;
+use super::keys::{Key, Strength, classify, classify_field, is_neutral};
 use super::kind::Kind;
 use super::value::{Form, is_secret, is_told};
 
@@ -30,6 +31,9 @@ const VALUES: [&str; 12] = [
 /// What the value of a field is, if it is a secret as a whole.
 pub(super) fn field(key: Key, text: &str) -> Option<Kind> {
     let bytes = text.trim().as_bytes();
+    if key.strength == Strength::Card {
+        return is_card_number(bytes).then_some(key.kind);
+    }
     let by_header = match key.strength {
         Strength::Cookie => header::cookies(bytes, true).map(|_| Kind::Cookie),
         _ => header::credentials(bytes, true).map(|(_, kind)| kind),
@@ -39,17 +43,19 @@ pub(super) fn field(key: Key, text: &str) -> Option<Kind> {
 
 /// The judgement of a name, in a container that may already be sensitive: `cookies: {theme: …}`.
 fn within(outer: Option<Key>, name: &str) -> Option<Key> {
-    let own = classify(name.as_bytes());
-    let inherited = outer.filter(|_| !is_neutral(name.as_bytes())).map(|outer| Key {
-        strength: match outer.strength {
-            Strength::Cookie | Strength::Any | Strength::Named => Strength::Named,
-            Strength::Bare | Strength::Header | Strength::Session => Strength::Bare,
-            Strength::Weak => Strength::Weak,
-        },
-        // `token: {value: …}` is still the token, `credentials: {region: …}` is not
-        sure: outer.sure && VALUES.contains(&name),
-        ..outer
-    });
+    let own = classify_field(name.as_bytes());
+    let inherited =
+        outer.filter(|outer| outer.strength == Strength::Card || !is_neutral(name.as_bytes())).map(|outer| Key {
+            strength: match outer.strength {
+                Strength::Cookie | Strength::Any | Strength::Named => Strength::Named,
+                Strength::Bare | Strength::Header | Strength::Session => Strength::Bare,
+                Strength::Weak => Strength::Weak,
+                Strength::Card => Strength::Card,
+            },
+            // `token: {value: …}` is still the token, `credentials: {region: …}` is not
+            sure: outer.sure && VALUES.contains(&name),
+            ..outer
+        });
     own.or(inherited)
 }
 
@@ -63,12 +69,16 @@ impl Guard {
         match value {
             Value::Null | Value::Bool(_) => false,
             Value::Number(number) => {
-                let secret = key.is_some_and(|key| key.strength == Strength::Any && !key.counts);
-                let digits = number.to_string();
-                if secret && digits.len() >= 4 {
-                    *value = Value::from(Kind::Password.marker());
+                let told = |key: Key| match key.strength {
+                    Strength::Any => !key.counts && number.to_string().len() >= 4,
+                    Strength::Card => is_card_number(number.to_string().as_bytes()),
+                    _ => false,
+                };
+                let secret = key.filter(|key| told(*key));
+                if let Some(key) = secret {
+                    *value = Value::from(key.kind.marker());
                 }
-                secret && digits.len() >= 4
+                secret.is_some()
             }
             Value::String(text) => {
                 let whole = key.and_then(|key| field(key, text)).map(|kind| kind.marker().to_owned());
@@ -95,7 +105,7 @@ impl Guard {
         let named = NAMES
             .iter()
             .filter_map(|name| object.get(*name).and_then(Value::as_str))
-            .find_map(|name| classify(name.as_bytes()));
+            .find_map(|name| classify_field(name.as_bytes()));
         let mut changed = false;
         for (name, value) in object.iter_mut() {
             let key = match named {
@@ -105,7 +115,7 @@ impl Guard {
             changed |= self.walk(value, key, depth + 1);
         }
         let renamed: Vec<(String, String)> =
-            object.keys().filter_map(|name| Some((name.clone(), self.redacted(name)?))).collect();
+            object.keys().filter_map(|name| self.redacted(name).map(|new| (name.clone(), new))).collect();
         for (old, new) in renamed {
             changed = true;
             if let Some(value) = object.remove(&old) {
