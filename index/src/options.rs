@@ -22,7 +22,7 @@ pub struct StoreOptions {
 #[derive(Debug, Clone)]
 pub struct StoreLimits {
     /// Events and changes accepted but not yet in the days; more answer `Overloaded` (S10). A row of ordinary size takes
-    /// about a kilobyte until it is in its day, so this is what the memory goal leaves room for.
+    /// about one and a half kilobytes until it is in its day, so this is what the memory goal leaves room for.
     pub pending_records: usize,
     /// The same in encoded bytes.
     pub pending_bytes: usize,
@@ -59,10 +59,10 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self {
-            pending_records: 160_000,
+            pending_records: 80_000,
             pending_bytes: 256 << 20,
             queue: 4_096,
-            apply_events: 32_768,
+            apply_events: 24_576,
             apply_interval: Duration::from_millis(1_500),
             writer_memory: 15_000_000,
             writers: 3,
