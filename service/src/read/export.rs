@@ -1,13 +1,15 @@
 //! The export: one snapshot, any order, bounded memory, resumable byte for byte, with a digest of the whole file.
 
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
-use system_log_index::{Cursor, Snapshot, Store};
+use system_log_index::{Cursor, ReadError, Snapshot, Store, Stored};
 use system_log_model::query::Range;
-use system_log_model::{Query, Timestamp, limits};
+use system_log_model::{OrderBy, Query, Timestamp, limits};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tonic::{Code, Status};
@@ -22,6 +24,8 @@ use crate::wire::{pb, to_proto};
 
 /// Chunks on their way to a reader: a slow one holds back the walk, not the memory.
 const CHUNKS_IN_FLIGHT: usize = 2;
+/// Batches that were read and not written yet, about a megabyte each.
+const BATCHES_AHEAD: usize = 2;
 /// A reader that takes nothing for so long is let go: the walk holds a thread. It may resume.
 const IDLE: Duration = Duration::from_secs(60);
 /// An export takes no longer than its snapshot is honoured.
@@ -187,10 +191,33 @@ impl Progress {
         use pb::export_csv_response::Part;
         out.send(Part::Header(header))?;
         let (range, order) = (query.range, query.order);
+        let scan = store.scan(query, self.snapshot, self.cursor.clone());
+        // Rows are read on one thread and written on another, or one core would do all the work of an export.
+        thread::scope(|scope| {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            let mut scan = scan;
+            // It ends early when the writer has stopped.
+            scope.spawn(move || scan.try_for_each(|batch| sender.send(batch)));
+            self.write(batches, range, order, out)
+        })?;
+        let sha256 = self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let total_rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        out.send(Part::Trailer(pb::ExportTrailer { total_rows, sha256 }))
+    }
+
+    /// Sends rows as they come. What is sent at once is bounded; the heading goes with the first rows, or alone when there are
+    /// none.
+    fn write(
+        &mut self,
+        batches: impl IntoIterator<Item = Result<Vec<Stored>, ReadError>>,
+        range: Range,
+        order: OrderBy,
+        out: &Outlet,
+    ) -> Result<(), Stop> {
+        use pb::export_csv_response::Part;
         let mut data = if self.heading_sent { Vec::new() } else { self.format.heading()? };
         let mut pending_rows = 0;
-        // What is sent at once is bounded; the heading goes with the first rows, or alone when there are none.
-        for batch in store.scan(query, self.snapshot, self.cursor.clone()) {
+        for batch in batches {
             let batch = batch.map_err(Refusal::from)?;
             for rows in parts(&batch, 256) {
                 data.extend(self.format.rows(rows)?);
@@ -209,9 +236,7 @@ impl Progress {
             let chunk = self.chunk(data, pending_rows, range, out)?;
             out.send(Part::Chunk(chunk))?;
         }
-        let sha256 = self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let total_rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
-        out.send(Part::Trailer(pb::ExportTrailer { total_rows, sha256 }))
+        Ok(())
     }
 
     /// Accounts for some bytes and seals where they end.
