@@ -39,17 +39,25 @@ pub(crate) fn size(chunks: &[Arc<Chunk>]) -> Size {
     chunks.iter().fold(Size::default(), add)
 }
 
-/// The rows of a question among a day's late rows, up to a sequence.
-pub(crate) fn matching(day: Day, late: &Late, query: &Query, last: u64) -> Result<Vec<Arc<Stored>>, DayError> {
-    let mut found = Vec::new();
+/// Visits the rows of a question among a day's late rows, above one sequence and up to another, in memory bounded by a chunk.
+pub(crate) fn each(
+    day: Day,
+    late: &Late,
+    query: &Query,
+    (above, last): (u64, u64),
+    visit: &mut dyn FnMut(Arc<Stored>),
+) -> Result<(), DayError> {
     for chunk in late.iter() {
-        let Some(span) = chunk.span(&query.org).filter(|span| span.first <= last) else { continue };
+        let Some(span) = chunk.span(&query.org).filter(|span| span.first <= last && span.last > above) else {
+            continue;
+        };
         let sequences = chunk.sequences(span).map_err(|source| damaged(chunk, source))?;
         let events = chunk.events(span).map_err(|source| damaged(chunk, source))?;
-        let wanted = sequences.into_iter().zip(events).filter(|(s, event)| *s <= last && query.matches(event));
-        found.extend(wanted.map(|(sequence, event)| Arc::new(stored(day, sequence, event))));
+        let wanted =
+            sequences.into_iter().zip(events).filter(|(s, event)| above < *s && *s <= last && query.matches(event));
+        wanted.for_each(|(sequence, event)| visit(Arc::new(stored(day, sequence, event))));
     }
-    Ok(found)
+    Ok(())
 }
 
 /// One late row.

@@ -157,14 +157,7 @@ pub(crate) fn select(
     limit: usize,
 ) -> Result<Vec<Chosen>, ReadError> {
     let mut best = Best { walk, limit: limit.max(1), rows: Vec::new(), worst: None };
-    let in_memory = if walk.order.column == TableColumn::OccurredAt {
-        by_time(plan, walk, cursor, &mut best)?;
-        plan.pending().cloned().collect()
-    } else {
-        by_key(plan, walk, cursor, &mut best)?;
-        plan.in_memory()?
-    };
-    for stored in &in_memory {
+    let add = |best: &mut Best, stored: &Arc<Stored>| {
         let row = Chosen {
             key: walk.order.column.key(&stored.event),
             sequence: stored.id.sequence,
@@ -173,6 +166,13 @@ pub(crate) fn select(
         if is_behind(walk, cursor, row.key.by_ref(), row.sequence) {
             best.push(row);
         }
+    };
+    if walk.order.column == TableColumn::OccurredAt {
+        by_time(plan, walk, cursor, &mut best)?;
+        plan.pending().for_each(|stored| add(&mut best, stored));
+    } else {
+        by_key(plan, walk, cursor, &mut best)?;
+        plan.each_in_memory(0, |stored| add(&mut best, stored))?;
     }
     best.cut();
     Ok(best.rows)
@@ -295,7 +295,8 @@ pub(crate) fn page(shared: &Shared, query: &Query, request: &PageRequest) -> Res
 /// How many rows a question has at a moment.
 pub(crate) fn count(shared: &Shared, query: &Query, snapshot: Snapshot) -> Result<u64, ReadError> {
     let plan = Plan::new(shared, query, snapshot)?;
-    let mut count = plan.in_memory()?.len() as u64;
+    let mut count = 0;
+    plan.each_in_memory(0, |_| count += 1)?;
     for day in plan.days() {
         for part in plan.parts(day)? {
             count += part.count()?;

@@ -63,9 +63,15 @@ impl<'q> Plan<'q> {
 
     /// The question's rows among a day's late ones. Each is looked at, so whoever needs only some days asks for these.
     pub(crate) fn late_of(&self, day: Day) -> Result<Vec<Arc<Stored>>, ReadError> {
-        let Some(view) = self.aside.get(&day) else { return Ok(Vec::new()) };
+        let mut rows = Vec::new();
+        self.each_late(day, 0, &mut |stored| rows.push(stored))?;
+        Ok(rows)
+    }
+
+    fn each_late(&self, day: Day, above: u64, visit: &mut dyn FnMut(Arc<Stored>)) -> Result<(), ReadError> {
+        let Some(view) = self.aside.get(&day) else { return Ok(()) };
         let last = self.snapshot.min(self.captured.applied);
-        late::matching(day, &view.late, self.query, last).map_err(|source| ReadError::Day { day, source })
+        late::each(day, &view.late, self.query, (above, last), visit).map_err(|source| ReadError::Day { day, source })
     }
 
     /// Rows that are in no day yet, ascending by sequence.
@@ -73,15 +79,13 @@ impl<'q> Plan<'q> {
         self.captured.events(self.snapshot).filter(|stored| self.query.matches(&stored.event))
     }
 
-    /// Rows that are in no index yet, ascending by sequence: late ones, then those that are in no day.
-    pub(crate) fn in_memory(&self) -> Result<Vec<Arc<Stored>>, ReadError> {
-        let mut rows = Vec::new();
+    /// Visits the rows above a sequence that are in no index yet: late ones, then those that are in no day.
+    pub(crate) fn each_in_memory(&self, above: u64, mut visit: impl FnMut(&Arc<Stored>)) -> Result<(), ReadError> {
         for day in self.aside.keys() {
-            rows.extend(self.late_of(*day)?);
+            self.each_late(*day, above, &mut |stored| visit(&stored))?;
         }
-        rows.sort_unstable_by_key(|stored| stored.id.sequence);
-        rows.extend(self.pending().cloned());
-        Ok(rows)
+        self.pending().filter(|stored| stored.id.sequence.0 > above).for_each(visit);
+        Ok(())
     }
 
     /// Whether no row above a position is in a day.

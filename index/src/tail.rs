@@ -26,21 +26,20 @@ pub(crate) fn behind(shared: &Shared, query: &Query, after: Snapshot, limit: usi
     let limit = limit.max(1);
     let visible = Snapshot(shared.memory.visible());
     let plan = Plan::new(shared, query, visible)?;
-    let mut found: Vec<Chosen> = Vec::new();
+    // One more than asked for, or an answer that is full could not be told from one that goes on.
+    let mut found = First { limit: limit + 1, rows: Vec::new() };
     // A tail that keeps up is served from memory alone and opens no day.
     if !plan.is_all_in_memory(after.0) {
         let from = Hit { time: i64::MAX, sequence: after.0 };
-        // One more than asked for, or a full day could not be told from one that goes on.
         for day in plan.days() {
             for part in plan.parts(day)? {
                 let hits = part.first(By::Sequence, Some(from), limit + 1)?;
-                found.extend(hits.into_iter().map(|hit| Chosen::in_day(day, hit)));
+                hits.into_iter().for_each(|hit| found.push(Chosen::in_day(day, hit)));
             }
         }
     }
-    let in_memory = plan.in_memory()?;
-    found.extend(in_memory.iter().filter(|stored| stored.id.sequence.0 > after.0).map(Chosen::in_memory));
-    found.sort_unstable_by_key(|row| row.sequence);
+    plan.each_in_memory(after.0, |stored| found.push(Chosen::in_memory(stored)))?;
+    let mut found = found.cut();
     let until = match found.get(limit - 1) {
         Some(last) if found.len() > limit => Snapshot(last.sequence.0),
         _ => visible,
@@ -67,9 +66,35 @@ pub(crate) fn newest(
             })?;
         }
     }
-    plan.in_memory()?.iter().map(Chosen::in_memory).for_each(|row| newest.push(row));
+    plan.each_in_memory(0, |stored| newest.push(Chosen::in_memory(stored)))?;
     let rows: Vec<Chosen> = newest.rows.into_sorted_vec().into_iter().rev().map(|Reverse(row)| row.0).collect();
     fetch(shared, query, &rows)
+}
+
+/// The rows with the lowest sequences so far, in little more memory than they need.
+struct First {
+    limit: usize,
+    rows: Vec<Chosen>,
+}
+
+impl First {
+    fn push(&mut self, row: Chosen) {
+        self.rows.push(row);
+        if self.rows.len() >= 4 * self.limit {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.rows.sort_unstable_by_key(|row| row.sequence);
+        self.rows.truncate(self.limit);
+    }
+
+    /// Ascending.
+    fn cut(mut self) -> Vec<Chosen> {
+        self.sort();
+        self.rows
+    }
 }
 
 /// The rows with the highest sequences so far.
