@@ -150,7 +150,7 @@ impl DayHandle {
                 return Err(DayError::Incomplete { noted: index.extent().rows, found: extent.rows });
             }
             // A crash between store and index leaves the index a little behind: only that little is added.
-            if index.extent().last < extent.last && extent.rows - index.extent().rows <= LITTLE {
+            if index.extent().last < extent.last && extent.rows.saturating_sub(index.extent().rows) <= LITTLE {
                 index.add_from(&rows)?;
                 if index.extent() == extent {
                     index.close_writer();

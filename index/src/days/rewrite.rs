@@ -76,10 +76,15 @@ impl Days {
         let mut state = slot.state.lock();
         let mut parts = Vec::with_capacity(new.kept.len() + 1);
         if !new.kept.is_empty() {
-            // Somebody may have closed the others, or made damaged ones again.
             let known = state.open.clone().or_else(|| state.lingering.upgrade());
-            let known = known.filter(|_| state.base.parts().starts_with(&new.kept)).ok_or(DayError::Closed)?;
-            parts.extend_from_slice(known.all().get(..new.kept.len()).ok_or(DayError::Closed)?);
+            let known = known.filter(|_| state.base.parts().starts_with(&new.kept));
+            // Somebody made damaged parts again meanwhile: what was written has no place any more.
+            let Some(kept) = known.as_ref().and_then(|known| known.all().get(..new.kept.len())) else {
+                let gone = new.name.path(&path);
+                fs::remove_dir_all(&gone).map_err(EngineError::io(&gone))?;
+                return Err(DayError::Closed);
+            };
+            parts.extend_from_slice(kept);
         }
         parts.push(handle);
         let before = state.open.replace(Arc::new(DayParts::of(parts)));
