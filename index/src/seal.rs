@@ -114,24 +114,25 @@ impl Sealer<'_> {
         days.into_iter().for_each(|day| self.note(day, |sealer| sealer.repair(day)));
     }
 
-    /// Makes the indexes again that were found not to be whole: a live day is closed for it. One that cannot be made is of a
-    /// day that is damaged.
+    /// Makes the indexes again that were found not to be whole, newest first: a live day is closed for it. What cannot be made
+    /// is tried again later, or its day is damaged and is written anew.
     fn rebuild_indexes(&mut self) {
-        while let Some(day) = self.shared.days.next_unindexed() {
+        for day in self.shared.days.unindexed().into_iter().rev().filter(|day| self.may_try(*day)).collect::<Vec<_>>() {
             if self.shared.is_closed.load(Ordering::Acquire) {
                 return;
             }
-            let mut is_done = false;
             self.note(day, |sealer| {
                 if sealer.shared.days.glance(day).is_some_and(|glance| glance.base == Base::Live) {
                     sealer.seal(day, 0)?;
                 }
-                sealer.shared.days.rebuild_indexes(day, sealer.shared.memory.applied())?;
-                is_done = true;
-                Ok(())
+                sealer.shared.days.rebuild_indexes(day, sealer.shared.memory.applied())
             });
-            self.shared.days.is_indexed_again(day, is_done);
         }
+    }
+
+    /// Whether nothing failed with a day a moment ago.
+    fn may_try(&self, day: Day) -> bool {
+        self.failed.get(&day).is_none_or(|at| at.elapsed() >= RETRY)
     }
 
     /// Opens every closed day once, newest first: that checks its index, and makes it again if need be.
@@ -203,7 +204,7 @@ impl Sealer<'_> {
         let is_full = self.shared.days.late().bytes > self.shared.limits.late_bytes / 2;
         let (now, applied) = (self.shared.clock.now(), self.shared.memory.applied());
         let mut glances = self.shared.days.glances();
-        glances.retain(|glance| self.failed.get(&glance.day).is_none_or(|at| at.elapsed() >= RETRY));
+        glances.retain(|glance| self.may_try(glance.day));
         let is_due = |glance: &&Glance| {
             if glance.base == Base::Live && !self.shared.days.is_live_at(glance.day, now) {
                 return true;

@@ -247,8 +247,10 @@ impl DayIndex {
 /// What makes an empty index in place of whatever is there.
 fn builder_in(path: &Path) -> Result<tantivy::IndexBuilder, DayError> {
     let io = |error: std::io::Error| TantivyError::IoError(Arc::new(error));
-    if path.exists() {
-        fs::remove_dir_all(path).map_err(io)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(path).map_err(io)?,
+        Ok(_) => fs::remove_file(path).map_err(io)?,
+        Err(_) => {}
     }
     fs::create_dir_all(path).map_err(io)?;
     let settings = IndexSettings {

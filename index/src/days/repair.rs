@@ -77,36 +77,34 @@ impl Days {
         Ok(next)
     }
 
-    /// A day whose index has to be made again, the newest first; it stays one of [`Self::unindexed`] until it is.
-    pub(crate) fn next_unindexed(&self) -> Option<Day> {
-        self.unindexed.lock().last().copied()
-    }
-
     /// The days that have no whole index at the moment, ascending.
     pub(crate) fn unindexed(&self) -> Vec<Day> {
         self.unindexed.lock().iter().copied().collect()
     }
 
-    /// Makes the indexes of a closed day again that are not whole. Only the sealer may do this.
+    /// Makes the indexes of a closed day again that are not whole; it is one of [`Self::unindexed`] until they are. Only the
+    /// sealer may do this.
     pub(crate) fn rebuild_indexes(&self, day: Day, applied: u64) -> Result<(), DayError> {
-        let Some(slot) = self.slot(day) else { return Ok(()) };
-        let Some(parts) = self.open(day, &slot, applied)? else { return Ok(()) };
-        let base = slot.state.lock().base.clone();
-        for (name, part) in base.parts().iter().zip(parts.all()) {
-            if part.index().is_none() {
-                part.rebuild_index(&name.path(&self.path(day)), self.limits.writer_memory)?;
+        if let Some(slot) = self.slot(day)
+            && let Some(parts) = self.open(day, &slot, applied)?
+        {
+            let base = slot.state.lock().base.clone();
+            for (name, part) in base.parts().iter().zip(parts.all()) {
+                if part.index().is_none() {
+                    part.rebuild_index(&name.path(&self.path(day)), self.limits.writer_memory)?;
+                }
             }
-        }
-        Ok(())
-    }
-
-    /// Says that a day's index was made again, or could not be: then the day is written anew as a whole.
-    pub(crate) fn is_indexed_again(&self, day: Day, is_done: bool) {
-        self.unindexed.lock().remove(&day);
-        if is_done {
             tracing::warn!(%day, "a day's index was made again from its rows");
             self.incidents.lock().rebuilt.push(day);
         }
+        self.unindexed.lock().remove(&day);
+        Ok(())
+    }
+
+    /// As if a day had been opened without a whole index.
+    #[cfg(test)]
+    pub(crate) fn note_unindexed(&self, day: Day) {
+        self.unindexed.lock().insert(day);
     }
 
     /// Moves files into quarantine; the name they have there.

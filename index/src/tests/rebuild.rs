@@ -102,6 +102,46 @@ fn an_index_that_is_rubbish_or_behind_is_made_again() {
     assert_eq!(messages(&page.rows), ["fourth", "third", "second", "first"], "afterwards");
 }
 
+// proves: S3
+#[test]
+fn whatever_stands_in_the_place_of_an_index_is_replaced() {
+    let rig = Rig::new(lazy());
+    let old = noon().plus_micros(-5 * 86_400_000_000);
+    rig.put((0..300).map(|n| event("acme", old, &format!("old {n}"))).collect());
+    rig.store.flush().unwrap();
+    rig.store.settle().unwrap();
+    rig.store.close();
+    let index = days(rig.folder.path())[0].join("sealed-1-1").join("index");
+    let rig = rig.reopen_after(|_| {
+        fs::remove_dir_all(&index).unwrap();
+        fs::write(&index, "a file").unwrap();
+    });
+    rig.store.settle_suspects();
+    assert_eq!(rig.store.status().unindexed_days, [""; 0]);
+    assert!(index.is_dir());
+    assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 300);
+}
+
+// proves: S3
+#[test]
+fn an_index_that_could_not_be_made_again_is_still_missing() {
+    let rig = Rig::new(lazy());
+    let old = noon().plus_micros(-5 * 86_400_000_000);
+    rig.put((0..300).map(|n| event("acme", old, &format!("old {n}"))).collect());
+    rig.store.flush().unwrap();
+    rig.store.settle().unwrap();
+    let part = days(rig.folder.path())[0].join("sealed-1-1");
+    assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 300);
+    forget_indexes(&rig.store);
+    // Its rows are mapped, but there is no place for an index.
+    fs::rename(&part, part.with_extension("aside")).unwrap();
+    fs::write(&part, "in the way").unwrap();
+    rig.store.shared().days.note_unindexed(old.day());
+    rig.store.settle_suspects();
+    assert_eq!(rig.store.status().unindexed_days, ["2026-11-17"]);
+    assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 300);
+}
+
 #[test]
 fn a_store_that_cannot_be_opened_is_set_aside_and_comes_back_from_the_log() {
     let rig = Rig::new(lazy());

@@ -125,9 +125,12 @@ fn error(json: &Json, told: Told, state: &str) -> String {
         "response_error_name",
         "response.response_error_name",
         "error.code",
+        "lastAttempt.error",
+        "last_attempt.error",
+        "response.error",
     ]);
     let unanswered = matches!(told, Told::Nothing | Told::Status(0));
-    if error.is_empty() && unanswered && !status::says_failed(state) { state.to_owned() } else { error }
+    if error.is_empty() && unanswered && !status::says_no_more(state) { state.to_owned() } else { error }
 }
 
 /// Which attempt it was; a count of retries is one less.

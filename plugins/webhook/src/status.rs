@@ -17,7 +17,8 @@ const UNFINISHED: [&str; 10] = [
     "discarded",
 ];
 /// States that say no more than that it worked.
-const SUCCEEDED: [&str; 5] = ["success", "successful", "succeeded", "delivered", "ok"];
+const SUCCEEDED: [&str; 9] =
+    ["success", "successful", "succeeded", "delivered", "ok", "completed", "complete", "sent", "done"];
 /// States that say no more than that it did not.
 const FAILED: [&str; 5] = ["fail", "failed", "failure", "error", "retry"];
 
@@ -48,14 +49,37 @@ const NAMES: [&str; 10] = [
     "httpresponsecode",
 ];
 /// What may hold the answer, spelled in the same way.
-const ANSWERS: [&str; 6] = ["response", "httpresponse", "result", "attempt", "lastattempt", "lastresponse"];
-/// Under these a number may be anything, so it must look like a status.
+const ANSWERS: [&str; 7] = ["response", "httpresponse", "status", "result", "attempt", "lastattempt", "lastresponse"];
+/// One may stand in another: `lastAttempt.response.status`.
+const DEEPEST: usize = 2;
+/// Under these anything may stand, so it must look like a status.
 const CODES: [&str; 2] = ["code", "response"];
 /// Longer than any of those names.
 const MAX_NAME_BYTES: usize = 32;
 /// Names of a word for how it went, and of a yes or no.
-const WORDS: [&str; 5] = ["result", "outcome", "delivery_status", "deliveryStatus", "response.status"];
-const FLAGS: [&str; 8] = ["success", "succeeded", "successful", "is_success", "isSuccess", "delivered", "ok", "status"];
+const WORDS: [&str; 7] = [
+    "result",
+    "outcome",
+    "delivery_status",
+    "deliveryStatus",
+    "response.status",
+    "lastAttempt.status",
+    "last_attempt.status",
+];
+const FLAGS: [&str; 12] = [
+    "success",
+    "succeeded",
+    "successful",
+    "is_success",
+    "isSuccess",
+    "delivered",
+    "ok",
+    "status",
+    "response.success",
+    "response.ok",
+    "lastAttempt.success",
+    "last_attempt.success",
+];
 
 /// How it went.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +98,9 @@ pub(crate) fn unfinished(state: &str) -> Option<&'static str> {
     is_one(&UNFINISHED, state)
 }
 
-/// Whether the word says no more than that it failed.
-pub(crate) fn says_failed(state: &str) -> bool {
-    is_one(&FAILED, state).is_some()
+/// Whether the word says no more than that it worked, or did not.
+pub(crate) fn says_no_more(state: &str) -> bool {
+    is_one(&FAILED, state).or_else(|| is_one(&SUCCEEDED, state)).is_some()
 }
 
 fn is_one(words: &[&'static str], state: &str) -> Option<&'static str> {
@@ -96,7 +120,7 @@ pub(crate) fn read(json: &Json, state: &str) -> Result<Told, Verdict> {
 pub(crate) fn state(json: &Json) -> String {
     let named = json.first_text(&["status_text", "statusText", "state", "status.type"]);
     let word = |value: &Value| match value {
-        Value::String(word) if text::leading_number(word).is_none() => Some(word.clone()),
+        Value::String(word) if text::leading_number(word).is_none() && code(value).is_none() => Some(word.clone()),
         _ => None,
     };
     if !named.is_empty() {
@@ -113,15 +137,25 @@ pub(crate) fn state(json: &Json) -> String {
 /// Without a status, the dispatcher's own word or flag is believed.
 fn succeeded(json: &Json, state: &str) -> bool {
     if state.is_empty() {
-        return FLAGS.iter().find_map(|path| json.at(path).as_bool()) == Some(true);
+        return FLAGS.iter().find_map(|path| flag(json.at(path))) == Some(true);
     }
     is_one(&SUCCEEDED, state).is_some()
 }
 
-/// The HTTP status, as a number or as `503 Service Unavailable`.
+/// A yes or no, also as text or as 1 and 0.
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(written) => written.trim().to_ascii_lowercase().parse().ok(),
+        Value::Number(number) => [false, true].into_iter().find(|flag| number.as_i64() == Some(i64::from(*flag))),
+        _ => None,
+    }
+}
+
+/// The HTTP status.
 fn status(json: &Json) -> Result<Option<i32>, Verdict> {
     let value = match json.first(&STATUSES) {
-        Value::Null => json.fields().and_then(|fields| other_name(fields, true)).unwrap_or(&Value::Null),
+        Value::Null => json.fields().and_then(|fields| other_name(fields, DEEPEST)).unwrap_or(&Value::Null),
         value => value,
     };
     match value {
@@ -129,20 +163,39 @@ fn status(json: &Json) -> Result<Option<i32>, Verdict> {
         Value::String(text) if text.is_empty() => return Ok(None),
         _ => {}
     }
-    match integer(value).and_then(|n| i32::try_from(n).ok()).filter(|n| (0..1_000).contains(n)) {
+    match code(value) {
         Some(status) => Ok(Some(status)),
-        None => Err(Verdict::malformed("http_status: a number from 0 (no answer) to 999")),
+        None => Err(Verdict::malformed("http_status: 0 (no answer) or a number from 100 to 999")),
     }
 }
 
+/// A status as a number or as text: `503`, `503 Service Unavailable`, `HTTP/1.1 503 Service Unavailable`.
+fn code(value: &Value) -> Option<i32> {
+    let code = match value {
+        Value::String(written) => {
+            let line = written.trim();
+            let is_protocol = |word: &str| word.len() <= 8 && word.to_ascii_uppercase().starts_with("HTTP");
+            let line = line.split_once(' ').filter(|(word, _)| is_protocol(word)).map_or(line, |(_, rest)| rest);
+            let number = line.split_whitespace().next()?.trim_end_matches([':', ',', ';', '.']);
+            number.parse().ok()?
+        }
+        _ => i32::try_from(integer(value)?).ok()?,
+    };
+    (code == 0 || (100..1_000).contains(&code)).then_some(code)
+}
+
 /// A number, or a text that begins with one, under any other spelling; then within what holds the answer.
-fn other_name(fields: &Map<String, Value>, outer: bool) -> Option<&Value> {
+fn other_name(fields: &Map<String, Value>, deeper: usize) -> Option<&Value> {
     let number = |value: &Value| match value {
         Value::Number(_) => true,
-        Value::String(written) => text::leading_number(written).is_some(),
+        Value::String(written) => text::leading_number(written).is_some() || code(value).is_some(),
         _ => false,
     };
-    let plain = |value: &Value| value.as_i64().is_some_and(|code| (100..600).contains(&code));
+    // "200 OK", but not "200 rows".
+    let is_phrase = |written: &str| written.bytes().all(|b| !b.is_ascii_lowercase()) || is_capital_behind(written);
+    let plain = |value: &Value| {
+        code(value).is_some_and(|code| (100..600).contains(&code)) && value.as_str().is_none_or(is_phrase)
+    };
     let mut named = fields.iter().filter(|(name, _)| name.len() <= MAX_NAME_BYTES);
     named
         .clone()
@@ -151,10 +204,16 @@ fn other_name(fields: &Map<String, Value>, outer: bool) -> Option<&Value> {
         .map(|(_, value)| value)
         .or_else(|| {
             let answers = |(name, value): (&String, &'_ Value)| {
-                outer && value.is_object() && ANSWERS.contains(&folded(name).as_str())
+                deeper > 0 && value.is_object() && ANSWERS.contains(&folded(name).as_str())
             };
-            named.find(|pair| answers(*pair)).and_then(|(_, answer)| other_name(answer.as_object()?, false))
+            let mut answers = named.filter(|pair| answers(*pair));
+            answers.find_map(|(_, answer)| other_name(answer.as_object()?, deeper - 1))
         })
+}
+
+/// Whether the word behind the number begins with a capital letter.
+fn is_capital_behind(written: &str) -> bool {
+    written.split_whitespace().nth(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 fn folded(name: &str) -> String {
