@@ -196,7 +196,7 @@ fn other_name(fields: &Map<String, Value>, deeper: usize) -> Option<&Value> {
     let plain = |value: &Value| {
         code(value).is_some_and(|code| (100..600).contains(&code)) && value.as_str().is_none_or(is_phrase)
     };
-    let mut named = fields.iter().filter(|(name, _)| name.len() <= MAX_NAME_BYTES);
+    let named = fields.iter().filter(|(name, _)| name.len() <= MAX_NAME_BYTES);
     named
         .clone()
         .find(|(name, value)| number(value) && NAMES.contains(&folded(name).as_str()))
