@@ -66,9 +66,10 @@ fn main() {
         return;
     }
     println!(
-        "| resident memory after the questions | {} MiB, {} of it mapped files |",
+        "| resident memory after the questions | {} MiB, {} of it mapped files; {} threads |",
         memory("VmRSS:"),
-        memory("RssFile:")
+        memory("RssFile:"),
+        std::fs::read_dir("/proc/self/task").unwrap().count()
     );
     let begun = Instant::now();
     let rows: usize = store.scan(query("org-0", |_| ()), store.snapshot(), None).map(|rows| rows.unwrap().len()).sum();
@@ -91,7 +92,12 @@ fn fill(folder: &Path, events: usize) {
     println!("| resident memory after the load | {now} MiB, {mapped} of it mapped files (peak {peak}) |");
     store.close();
     drop(store);
-    println!("| the folder at rest | {:.1} B/event |", folder_bytes(folder) as f64 / events as f64);
+    let at_rest = folder_bytes(folder) as f64 / events as f64;
+    let payload = payload_bytes();
+    println!(
+        "| the folder at rest | {at_rest:.1} B/event, {:.2} of the {payload:.0} B of an event as JSON |",
+        at_rest / payload
+    );
 }
 
 fn open(folder: &Path) -> Store {
@@ -242,6 +248,13 @@ fn live_only(events: usize) {
     print_bytes(&store.status(), events, "live days only");
     print_stages(&store.status(), "live days only");
     store.close();
+}
+
+/// An event as JSON, in bytes: the mean of some.
+fn payload_bytes() -> f64 {
+    let (guard, mut rng) = (Guard::new(), StdRng::seed_from_u64(9));
+    let bytes = |n| serde_json::to_vec(group(&guard, &mut rng, n, DAYS * 86_400).events[0].event()).unwrap().len();
+    (0..1_000).map(bytes).sum::<usize>() as f64 / 1_000.0
 }
 
 fn folder_bytes(path: &Path) -> u64 {
