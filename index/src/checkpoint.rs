@@ -17,8 +17,14 @@ struct Content {
     version: u32,
     applied: u64,
     late_above: u64,
-    /// Of the two numbers' bytes: a flipped digit would otherwise be a believable number.
+    /// Of the three numbers' bytes: a flipped digit would otherwise be a believable number.
     crc32c: u32,
+}
+
+/// What every version of the file says.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// What a checkpoint says.
@@ -31,8 +37,9 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    fn checksum(self) -> u32 {
-        crc32c::crc32c_append(crc32c::crc32c(&self.applied.to_le_bytes()), &self.late_above.to_le_bytes())
+    fn checksum(self, version: u32) -> u32 {
+        let numbers = [u64::from(version), self.applied, self.late_above];
+        numbers.iter().fold(0, |crc, number| crc32c::crc32c_append(crc, &number.to_le_bytes()))
     }
 }
 
@@ -56,13 +63,18 @@ impl Checkpoint {
             }
         };
         let damaged = || OpenError::Checkpoint(self.0.clone());
-        let content: Content = serde_json::from_slice(&text).map_err(|_| damaged())?;
-        if content.version != VERSION {
-            return Err(OpenError::Version { path: self.0.clone(), version: content.version });
-        }
+        let foreign = |version| OpenError::Version { path: self.0.clone(), version };
+        let content: Content = serde_json::from_slice(&text).map_err(|_| {
+            let versioned: Option<Versioned> = serde_json::from_slice(&text).ok();
+            versioned.filter(|other| other.version != VERSION).map_or_else(damaged, |other| foreign(other.version))
+        })?;
         let position = Position { applied: content.applied, late_above: content.late_above };
-        if content.crc32c != position.checksum() {
+        // First, or a flipped bit of the version would be another version.
+        if content.crc32c != position.checksum(content.version) {
             return Err(damaged());
+        }
+        if content.version != VERSION {
+            return Err(foreign(content.version));
         }
         Ok(Some(position))
     }
@@ -70,7 +82,7 @@ impl Checkpoint {
     /// Says where the days are, synced.
     pub(crate) fn store(&self, position: Position) -> io::Result<()> {
         let Position { applied, late_above } = position;
-        let content = Content { version: VERSION, applied, late_above, crc32c: position.checksum() };
+        let content = Content { version: VERSION, applied, late_above, crc32c: position.checksum(VERSION) };
         files::replace(&self.0, &serde_json::to_vec(&content)?)
     }
 }
@@ -88,9 +100,11 @@ mod tests {
         checkpoint.store(position).unwrap();
         assert_eq!(checkpoint.load().unwrap(), Some(position));
         let text = fs::read_to_string(&checkpoint.0).unwrap();
-        for (number, other) in [("41", "42"), ("30", "31")] {
+        for (number, other) in [("41", "42"), ("30", "31"), ("\"version\":2", "\"version\":0")] {
             fs::write(&checkpoint.0, text.replace(number, other)).unwrap();
             assert!(matches!(checkpoint.load(), Err(OpenError::Checkpoint(_))));
         }
+        fs::write(&checkpoint.0, r#"{"version":3,"another":"layout"}"#).unwrap();
+        assert!(matches!(checkpoint.load(), Err(OpenError::Version { version: 3, .. })));
     }
 }
