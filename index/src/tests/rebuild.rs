@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rand::Rng;
+use system_log_model::Timestamp;
 
 use super::random::{random_event, random_query, rng};
 use super::{Rig, brute, event, everything, first_page, lazy, messages, noon};
@@ -102,14 +103,23 @@ fn an_index_that_is_rubbish_or_behind_is_made_again() {
     assert_eq!(messages(&page.rows), ["fourth", "third", "second", "first"], "afterwards");
 }
 
+fn old() -> Timestamp {
+    noon().plus_micros(-5 * 86_400_000_000)
+}
+
+/// 300 rows in the one part of an old day.
+fn with_a_closed_day() -> Rig {
+    let rig = Rig::new(lazy());
+    rig.put((0..300).map(|n| event("acme", old(), &format!("old {n}"))).collect());
+    rig.store.flush().unwrap();
+    rig.store.settle().unwrap();
+    rig
+}
+
 // proves: S3
 #[test]
 fn whatever_stands_in_the_place_of_an_index_is_replaced() {
-    let rig = Rig::new(lazy());
-    let old = noon().plus_micros(-5 * 86_400_000_000);
-    rig.put((0..300).map(|n| event("acme", old, &format!("old {n}"))).collect());
-    rig.store.flush().unwrap();
-    rig.store.settle().unwrap();
+    let rig = with_a_closed_day();
     rig.store.close();
     let index = days(rig.folder.path())[0].join("sealed-1-1").join("index");
     let rig = rig.reopen_after(|_| {
@@ -125,18 +135,14 @@ fn whatever_stands_in_the_place_of_an_index_is_replaced() {
 // proves: S3
 #[test]
 fn an_index_that_could_not_be_made_again_is_still_missing() {
-    let rig = Rig::new(lazy());
-    let old = noon().plus_micros(-5 * 86_400_000_000);
-    rig.put((0..300).map(|n| event("acme", old, &format!("old {n}"))).collect());
-    rig.store.flush().unwrap();
-    rig.store.settle().unwrap();
+    let rig = with_a_closed_day();
     let part = days(rig.folder.path())[0].join("sealed-1-1");
     assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 300);
     forget_indexes(&rig.store);
     // Its rows are mapped, but there is no place for an index.
     fs::rename(&part, part.with_extension("aside")).unwrap();
     fs::write(&part, "in the way").unwrap();
-    rig.store.shared().days.note_unindexed(old.day());
+    rig.store.shared().days.note_unindexed(old().day());
     rig.store.settle_suspects();
     assert_eq!(rig.store.status().unindexed_days, ["2026-11-17"]);
     assert_eq!(rig.store.count(&everything("acme"), rig.store.snapshot()).unwrap(), 300);
