@@ -69,7 +69,16 @@ pub(crate) fn disk_bytes(path: &Path) -> u64 {
 /// Holds a data folder for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child just being started shares it and would hold the lock until it runs its program.
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "the lock of the data folder ends with the process");
+        }
+    }
 }
 
 impl FolderLock {
@@ -79,9 +88,37 @@ impl FolderLock {
         let file =
             OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(OpenError::io(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked(directory.to_owned())),
             Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    // A child has every descriptor of its parent until it runs its own program, the one of a lock given back too.
+    #[test]
+    fn a_folder_given_back_is_free_while_children_are_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let _status = Command::new("true").status();
+                    }
+                });
+            }
+            let refused = (0..20_000).filter(|_| FolderLock::take(folder.path()).is_err()).count();
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(refused, 0);
+        });
     }
 }
