@@ -102,10 +102,10 @@ impl Attrs {
     }
 
     /// An attribute that is an object, or text that holds one: OTLP knows no objects in attributes.
-    pub(crate) fn object(&self, name: &str) -> Json {
+    pub(crate) fn object(&self, name: &str) -> Json<'_> {
         match self.0.get(name) {
             Some(Value::String(text)) => Json::of(serde_json::from_str(text).unwrap_or_default()),
-            Some(value) => Json::of(value.clone()),
+            Some(value) => Json::over(value),
             None => Json::of(Value::Null),
         }
     }

@@ -3,8 +3,8 @@
 //! A JSON number becomes a double when it has a fraction. For a cost that is one rounding too many, so its text is looked
 //! up in the payload.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -18,16 +18,16 @@ const MAX_COUNT: i64 = 1 << 53;
 
 /// A JSON value and where it stands in the payload.
 #[derive(Debug, Clone)]
-pub(crate) struct Doc {
-    json: Json,
-    payload: Rc<str>,
+pub(crate) struct Doc<'v> {
+    json: Json<'v>,
+    payload: Cow<'v, str>,
     /// Dotted path within the payload, ending with a dot unless empty.
     prefix: String,
 }
 
-impl Doc {
+impl<'v> Doc<'v> {
     /// Parses a payload; a byte-order mark is allowed.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Verdict> {
+    pub(crate) fn parse(bytes: &'v [u8]) -> Result<Self, Verdict> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let json = Json::parse(bytes)?;
         let payload = std::str::from_utf8(bytes).map_err(|_| Verdict::malformed("payload: not JSON: not UTF-8"))?;
@@ -36,38 +36,52 @@ impl Doc {
 
     /// A value that was not written so in the payload.
     pub(crate) fn of(value: Value) -> Self {
-        Self { json: Json::of(value), payload: "".into(), prefix: String::new() }
+        Self::written_nowhere(Json::of(value))
+    }
+
+    /// The same of a value that stays where it is.
+    pub(crate) fn over(value: &'v Value) -> Self {
+        Self::written_nowhere(Json::over(value))
+    }
+
+    fn written_nowhere(json: Json<'v>) -> Self {
+        Self { json, payload: "".into(), prefix: String::new() }
     }
 
     /// The items of a list.
-    pub(crate) fn items(&self) -> Vec<Self> {
+    pub(crate) fn items(&self) -> Vec<Doc<'_>> {
         let raw: Vec<&RawValue> = serde_json::from_str(&self.payload).unwrap_or_default();
         let values = self.json.value().as_array().into_iter().flatten();
-        let raw = raw.into_iter().map(|raw| Rc::from(raw.get())).chain(std::iter::repeat(Rc::from("")));
-        values
-            .zip(raw)
-            .map(|(value, payload)| Self { json: Json::of(value.clone()), payload, prefix: String::new() })
-            .collect()
+        let raw = raw.into_iter().map(RawValue::get).chain(std::iter::repeat(""));
+        let item =
+            |(value, payload)| Doc { json: Json::over(value), payload: Cow::Borrowed(payload), prefix: String::new() };
+        values.zip(raw).map(item).collect()
     }
 
     /// The part at a field's name; text that holds JSON is read.
-    pub(crate) fn part(&self, name: &str) -> Self {
+    pub(crate) fn part(&self, name: &str) -> Doc<'_> {
         match self.json.at(name) {
-            Value::String(text) => match Self::parse(text.as_bytes()) {
+            Value::String(text) => match Doc::parse(text.as_bytes()) {
                 Ok(inner) if inner.json.value().is_object() || inner.json.value().is_array() => inner,
                 // An answer in plain words is nobody's business.
-                _ => Self::of(Value::Null),
+                _ => Doc::of(Value::Null),
             },
-            value => Self {
-                json: Json::of(value.clone()),
-                payload: self.payload.clone(),
+            value => Doc {
+                json: Json::over(value),
+                payload: Cow::Borrowed(&self.payload),
                 prefix: format!("{}{name}.", self.prefix),
             },
         }
     }
 
+    /// The same for longer than what it is a part of.
+    pub(crate) fn into_owned(self) -> Doc<'static> {
+        let payload = Cow::Owned(self.payload.into_owned());
+        Doc { json: Json::of(self.json.into_value()), payload, prefix: self.prefix }
+    }
+
     /// The values.
-    pub(crate) const fn json(&self) -> &Json {
+    pub(crate) const fn json(&self) -> &Json<'v> {
         &self.json
     }
 
@@ -116,9 +130,9 @@ impl Doc {
             match self.json.at(path) {
                 Value::Null => {}
                 Value::String(text) if text.trim().is_empty() => {}
-                Value::Number(_) | Value::String(_) => {
-                    let amount = Decimal::parse(&self.written(path)).filter(|amount| !amount.is_negative());
-                    let nanos = amount.and_then(|amount| amount.shifted(9));
+                value @ (Value::Number(_) | Value::String(_)) => {
+                    let amount = || Decimal::parse(&self.written(path)).filter(|amount| !amount.is_negative());
+                    let nanos = double(value, 9).or_else(|| amount()?.shifted(9));
                     return nanos.map(Some).ok_or_else(|| self.not_usd(path));
                 }
                 _ => return Err(self.not_usd(path)),
@@ -134,10 +148,28 @@ impl Doc {
     /// A span of time at the first of some paths, in milliseconds; the unit is 10^`places` milliseconds. What is negative or
     /// no number is not known.
     pub(crate) fn millis(&self, paths: &[&str], places: i32) -> Option<i64> {
-        let written = paths.iter().map(|path| self.written(path)).find(|text| !text.is_empty())?;
-        Decimal::parse(&written)?.shifted(places).filter(|millis| *millis >= 0)
+        let told = |path: &&&str| !matches!(self.json.at(path), Value::Null | Value::Array(_) | Value::Object(_));
+        let path = paths.iter().filter(told).find(|path| self.json.at(path).as_str() != Some(""))?;
+        let written = || Decimal::parse(&self.written(path))?.shifted(places).filter(|millis| *millis >= 0);
+        double(self.json.at(path), places).or_else(written)
     }
 }
+
+/// A double above zero times 10^`places`, rounded, where whatever was written and became that double rounds to the same: all
+/// but what is next to a half.
+fn double(value: &Value, places: i32) -> Option<i64> {
+    let Value::Number(number) = value else { return None };
+    let number = number.as_f64().filter(|number| *number >= 0.0)?;
+    let product = number * 10_f64.powi(places);
+    // The parser is off by less than three parts in 2^52, the product by less than one.
+    let off = product * f64::EPSILON * 4.0;
+    let is_certain = product < MAX_CERTAIN && (product.fract() - 0.5).abs() > off;
+    #[expect(clippy::cast_possible_truncation, reason = "below 2^50")]
+    is_certain.then(|| product.round() as i64)
+}
+
+/// Above, a product's error reaches into its whole part.
+const MAX_CERTAIN: f64 = (1_u64 << 49) as f64;
 
 /// A value as a count; absent, null and empty text are none.
 pub(crate) fn count(value: &Value, field: impl FnOnce() -> String) -> Result<Option<i64>, Verdict> {
@@ -224,6 +256,29 @@ impl Visitor<'_> for Name<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_double_is_rounded_as_what_was_written_or_not_at_all() {
+        let mut certain = 0;
+        for whole in [0_u64, 1, 7, 225, 4_999, 1 << 20, 1 << 45] {
+            for part in
+                ["0", "25", "4999999", "5", "50000000000000000000001", "49999999999999999999", "500001", "9999999"]
+            {
+                let written = format!("{whole}.{part}");
+                let value: Value = serde_json::from_str(&written).expect("JSON");
+                for places in [0, 3, 9] {
+                    let exact = Decimal::parse(&written).and_then(|number| number.shifted(places));
+                    let rounded = double(&value, places);
+                    assert!(rounded.is_none() || rounded == exact, "{written}, {places}: {rounded:?}, {exact:?}");
+                    certain += usize::from(rounded.is_some());
+                }
+            }
+        }
+        assert!(certain > 100, "{certain}");
+        for text in ["-1.5", "1e300", "0.5", "\"1.25\"", "null"] {
+            assert_eq!(double(&serde_json::from_str(text).expect("JSON"), 0), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_cost_is_read_as_it_was_written() {

@@ -46,9 +46,7 @@ pub fn collect(call: &Call, record: &Record) -> Outcome {
     };
     let prices = Prices::of(&call.config);
     match doc.json().value() {
-        Value::Array(items) if stream::is_one(items) => {
-            Outcome::One(record::read(&Doc::of(stream::merge(items)), &prices))
-        }
+        Value::Array(items) if stream::is_one(items) => Outcome::One(record::read(&stream::merged(items), &prices)),
         Value::Array(items) if items.is_empty() => Outcome::One(Verdict::not_logged("an empty list")),
         Value::Array(_) => Outcome::Page(doc.items().iter().map(|item| one(item, &prices)).collect()),
         _ => otlp::read(doc.json(), &prices).unwrap_or_else(|| Outcome::One(one(&doc, &prices))),

@@ -18,7 +18,7 @@ const CONTENT: [&str; 4] = ["message", "choice", "prompt", "evaluation"];
 /// One span or log record, wherever its parts stood.
 pub(crate) struct Signal<'a> {
     /// Its own fields.
-    pub(crate) json: &'a Json,
+    pub(crate) json: &'a Json<'a>,
     pub(crate) attrs: Attrs,
     pub(crate) resource: Attrs,
 }
@@ -50,7 +50,7 @@ pub(crate) fn read(doc: &Doc, attrs: Attrs, prices: &Prices) -> Verdict {
 }
 
 /// A record outside a page.
-fn alone(doc: &Doc, attrs: Attrs) -> Signal<'_> {
+fn alone<'a>(doc: &'a Doc<'_>, attrs: Attrs) -> Signal<'a> {
     Signal { json: doc.json(), attrs, resource: Attrs::read(doc.json().at("resource.attributes")) }
 }
 

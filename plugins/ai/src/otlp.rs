@@ -31,7 +31,7 @@ pub(crate) fn read(json: &Json, prices: &Prices) -> Option<Outcome> {
         };
         found = true;
         for resource in resources {
-            read_resource(&Json::of(resource.clone()), &nest, prices, &mut verdicts);
+            read_resource(&Json::over(resource), &nest, prices, &mut verdicts);
         }
     }
     if !found && !json.first(&["resourceMetrics", "resource_metrics"]).is_null() {
@@ -46,8 +46,8 @@ pub(crate) fn read(json: &Json, prices: &Prices) -> Option<Outcome> {
 fn read_resource(resource: &Json, nest: &Nest, prices: &Prices, verdicts: &mut Vec<Verdict>) {
     let attributes = Attrs::read(resource.at("resource.attributes"));
     for scope in lists(resource, nest.scopes) {
-        for item in lists(&Json::of(scope.clone()), nest.items) {
-            let item = Json::of(item.clone());
+        for item in lists(&Json::over(scope), nest.items) {
+            let item = Json::over(item);
             verdicts.push(if item.fields().is_none() {
                 Verdict::malformed("a span or log record: a JSON object")
             } else {

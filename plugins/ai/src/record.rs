@@ -66,19 +66,19 @@ fn is_record(json: &Json) -> bool {
 }
 
 /// The provider's answer: an object, the parts of a stream, or text that holds either. Batches wrap it once more.
-fn response(doc: &Doc) -> Option<Doc> {
+fn response<'a>(doc: &'a Doc<'_>) -> Option<Doc<'a>> {
     let inner = match doc.json().at("response") {
         Value::Null => return None,
         Value::String(text) if text.contains("data:") => {
             let events = stream::events(text);
-            if events.is_empty() { doc.part("response") } else { Doc::of(stream::merge(&events)) }
+            if events.is_empty() { doc.part("response") } else { stream::merged(&events).into_owned() }
         }
-        Value::Array(items) => Doc::of(stream::merge(items)),
+        Value::Array(items) => stream::merged(items),
         _ => doc.part("response"),
     };
-    let inner = if stream::part(&inner) == Some(Part::Response) { inner.part("response") } else { inner };
+    let inner = if stream::part(&inner) == Some(Part::Response) { inner.part("response").into_owned() } else { inner };
     let wrapped = inner.has("status_code") && inner.json().at("body").is_object();
-    Some(if wrapped { inner.part("body") } else { inner })
+    Some(if wrapped { inner.part("body").into_owned() } else { inner })
 }
 
 /// A gateway's or an instrument's report where the provider's answer should be.
@@ -202,7 +202,7 @@ fn answer(doc: &Doc, prices: &Prices) -> Result<Verdict, Verdict> {
 }
 
 /// An object that has the record's error and nothing else.
-fn only_error(json: &Json) -> Json {
+fn only_error(json: &Json) -> Json<'static> {
     Json::of(serde_json::json!({"error": json.at("error")}))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Usage stands in the last part that has any and is cumulative: it is taken, never added up.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::doc::Doc;
@@ -61,19 +63,27 @@ pub(crate) fn events(text: &str) -> Vec<Value> {
 }
 
 /// One answer made of its parts.
-pub(crate) fn merge(items: &[Value]) -> Value {
+pub(crate) fn merged(items: &[Value]) -> Doc<'_> {
+    match merge(items) {
+        Cow::Borrowed(part) => Doc::over(part),
+        Cow::Owned(made) => Doc::of(made),
+    }
+}
+
+/// Mostly one of the parts has all there is.
+fn merge(items: &[Value]) -> Cow<'_, Value> {
     let of_type = |kind: &str| items.iter().find(|item| item.get("type").and_then(Value::as_str) == Some(kind));
     if let Some(error) = of_type("error") {
-        return error.clone();
+        return Cow::Borrowed(error);
     }
     if let Some(start) = of_type("message_start") {
-        return anthropic(start, items);
+        return Cow::Owned(anthropic(start, items));
     }
     let last = |name: &str| items.iter().rev().find(|item| item.get(name).is_some_and(|value| !value.is_null()));
     let whole = last("response").and_then(|item| item.get("response"));
     let counted =
         last("usage").or_else(|| last("usageMetadata")).or_else(|| last("x_groq")).or_else(|| last("metadata"));
-    whole.or(counted).or(items.first()).cloned().unwrap_or_default()
+    whole.or(counted).or(items.first()).map(Cow::Borrowed).unwrap_or_default()
 }
 
 /// The message that was begun, with the last usage told of it: a delta repeats some of the counts and adds none.

@@ -42,7 +42,7 @@ pub(crate) fn read(json: &Json) -> Verdict {
     if json.fields().is_none() {
         return Verdict::malformed("an entry: a JSON object");
     }
-    let data = if json.at("data").is_object() { Json::of(json.at("data").clone()) } else { json.clone() };
+    let data = Json::over(if json.at("data").is_object() { json.at("data") } else { json.value() });
     let code = data.text("type");
     if code.is_empty() {
         return Verdict::missing("type");
@@ -58,7 +58,7 @@ pub(crate) fn read(json: &Json) -> Verdict {
     event.occurred_at = data.first_time(&["date"]);
     event.message = message(&data);
     event.org_hints = org_hints(&data);
-    let id = Json::of(json.value().clone()).first_text(&["log_id", "data.log_id", "_id", "data._id"]);
+    let id = Json::over(json.value()).first_text(&["log_id", "data.log_id", "_id", "data._id"]);
     if !id.is_empty() {
         event.dedupe_key = format!("auth0:{id}");
     }

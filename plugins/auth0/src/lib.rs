@@ -18,7 +18,7 @@ pub fn collect(_: &Call, record: &Record) -> Outcome {
     };
     match (json.value(), json.at("logs")) {
         (Value::Array(entries), _) | (_, Value::Array(entries)) => page(entries.iter().map(|entry| {
-            let entry = Json::of(entry.clone());
+            let entry = Json::over(entry);
             entry::read(&entry)
         })),
         _ => Outcome::One(entry::read(&json)),

@@ -3,6 +3,8 @@
 //! Document types are refused, so there are no entities besides the five of XML itself, and nothing is ever fetched. The
 //! parser follows nesting without recursion; what would cost it more than linear time is counted before it begins.
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, Error, Node, ParsingOptions};
 use system_log_plugin::Verdict;
 
@@ -43,15 +45,30 @@ fn attributes(text: &str) -> usize {
 #[derive(Debug)]
 pub(crate) struct Fields<'a, 'input> {
     name: &'a str,
-    /// In the order of the document, with a hash of the path: a notification is asked for dozens of paths.
-    elements: Vec<(u32, Element<'a, 'input>)>,
+    /// In the order of the document, each with the next one of its slot.
+    elements: Vec<(Element<'a, 'input>, usize)>,
+    /// The first element of each slot: a notification is asked for dozens of paths.
+    slots: [usize; SLOTS],
+}
+
+/// Recurly's notifications have about forty elements.
+const SLOTS: usize = 256;
+/// No element.
+const NONE: usize = usize::MAX;
+
+/// Where elements of a path are found. Few bytes tell one path from most others.
+fn slot(path: &[u8]) -> usize {
+    let at = |place: usize| path.get(place).map_or(0, |byte| usize::from(*byte));
+    let (length, last) = (path.len(), path.len().saturating_sub(1));
+    (length * 37 + at(last) * 11 + at(length / 2) * 23 + at(length * 3 / 4) * 71) % SLOTS
 }
 
 /// What is known of a node while its children are looked at.
 #[derive(Debug, Clone, Copy, Default)]
 struct Above {
     depth: usize,
-    path: u32,
+    /// The length of its path.
+    path: usize,
     absent: bool,
 }
 
@@ -61,8 +78,11 @@ impl<'a, 'input> Fields<'a, 'input> {
     /// # Errors
     /// The rejection of one that is.
     pub(crate) fn of(document: &'a Document<'input>) -> Result<Self, Verdict> {
-        let mut all = Self { name: document.root_element().tag_name().name(), elements: Vec::new() };
+        let name = document.root_element().tag_name().name();
+        let mut all = Self { name, elements: Vec::new(), slots: [NONE; SLOTS] };
         let mut nodes: Vec<Above> = Vec::new();
+        // That of the last element; what is above the next one is a part of it.
+        let mut path: Vec<u8> = Vec::new();
         // Parents come before their children, so one pass is enough.
         for node in document.descendants() {
             let parent = node.parent().and_then(|parent| nodes.get(parent.id().get_usize())).copied();
@@ -75,14 +95,23 @@ impl<'a, 'input> Fields<'a, 'input> {
                     return Err(Verdict::malformed(format!("payload: elements nested deeper than {MAX_DEPTH}")));
                 }
                 if here.depth > 1 {
-                    let dot = if here.depth > 2 { hash(here.path, ".") } else { START };
-                    here.path = hash(dot, element.name());
+                    path.truncate(here.path);
+                    if here.depth > 2 {
+                        path.push(b'.');
+                    }
+                    path.extend_from_slice(element.name().as_bytes());
+                    here.path = path.len();
                     if !here.absent {
-                        all.elements.push((here.path, element));
+                        all.elements.push((element, slot(&path)));
                     }
                 }
             }
             nodes.push(here);
+        }
+        // From the last one on, so that those of a slot follow each other as in the document.
+        for (at, (_, next)) in all.elements.iter_mut().enumerate().rev() {
+            let slot = std::mem::replace(next, all.slots[*next]);
+            all.slots[slot] = at;
         }
         Ok(all)
     }
@@ -94,12 +123,13 @@ impl<'a, 'input> Fields<'a, 'input> {
 
     /// All elements at a dotted path: fields may be repeated.
     pub(crate) fn all(&self, path: &str) -> impl Iterator<Item = Element<'a, 'input>> {
-        let wanted = hash(START, path);
-        self.elements
-            .iter()
-            .filter(move |(hash, _)| *hash == wanted)
-            .map(|(_, element)| *element)
-            .filter(move |element| element.is_at(path))
+        let mut at = self.slots[slot(path.as_bytes())];
+        let of_slot = std::iter::from_fn(move || {
+            let (element, next) = self.elements.get(at)?;
+            at = *next;
+            Some(*element)
+        });
+        of_slot.filter(move |element| element.is_at(path))
     }
 
     /// Whether an element stands at a path.
@@ -108,27 +138,20 @@ impl<'a, 'input> Fields<'a, 'input> {
     }
 
     /// The first text at a path that says something; outer spaces are layout.
-    pub(crate) fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> Cow<'a, str> {
         self.all(path).map(Element::own_text).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     /// All texts at a path that say something.
-    pub(crate) fn texts(&self, path: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, path: &str) -> Vec<Cow<'a, str>> {
         self.all(path).map(Element::own_text).filter(|text| !text.is_empty()).collect()
     }
 
     /// An attribute of the first element at a path.
-    pub(crate) fn attribute(&self, path: &str, name: &str) -> String {
+    pub(crate) fn attribute(&self, path: &str, name: &str) -> &'a str {
         let value = self.all(path).next().and_then(|element| element.0.attribute(name));
-        value.unwrap_or_default().trim().to_owned()
+        value.unwrap_or_default().trim()
     }
-}
-
-/// FNV-1a.
-const START: u32 = 0x811c_9dc5;
-
-fn hash(start: u32, text: &str) -> u32 {
-    text.bytes().fold(start, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// An element.
@@ -155,18 +178,18 @@ impl<'a> Element<'a, '_> {
     }
 
     /// The text of the first child of that name that says something.
-    pub(crate) fn text(self, name: &str) -> String {
+    pub(crate) fn text(self, name: &str) -> Cow<'a, str> {
         let children = self.0.children().map(Element);
         let named = children.filter(|child| child.0.is_element() && child.name() == name && !child.nil());
         named.map(Element::own_text).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
-    fn own_text(self) -> String {
+    fn own_text(self) -> Cow<'a, str> {
         let mut parts = self.0.children().filter(Node::is_text).filter_map(|node| node.text());
         let first = parts.next().unwrap_or_default();
         match parts.next() {
-            None => first.trim().to_owned(),
-            Some(second) => [first, second].into_iter().chain(parts).collect::<String>().trim().to_owned(),
+            None => first.trim().into(),
+            Some(second) => Cow::Owned([first, second].into_iter().chain(parts).collect::<String>().trim().to_owned()),
         }
     }
 

@@ -46,8 +46,11 @@ pub(crate) fn keep(event: &mut Event, name: &str, text: &str) {
 }
 
 /// Keeps a list of details.
-pub(crate) fn keep_list(event: &mut Event, name: &str, texts: &[String]) {
-    event.attribute(name, texts.iter().take(MAX_LISTED).map(|text| bounded(text, MAX_ITEM_BYTES)).collect::<Vec<_>>());
+pub(crate) fn keep_list(event: &mut Event, name: &str, texts: &[impl AsRef<str>]) {
+    event.attribute(
+        name,
+        texts.iter().take(MAX_LISTED).map(|text| bounded(text.as_ref(), MAX_ITEM_BYTES)).collect::<Vec<_>>(),
+    );
 }
 
 fn bounded(text: &str, max: usize) -> String {

@@ -87,7 +87,7 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
         return Verdict::not_logged("transaction/test: test transactions are dropped by configuration");
     }
     let mut event = kind.event();
-    event.recipient = root.text("account.email");
+    event.recipient = root.text("account.email").into_owned();
     row::hint(&mut event, "account_code", &root.text("account.account_code"));
     let own_key =
         if kind.is_payment() { payment(&mut event, kind, root) } else { subscription(&mut event, kind, root) };
@@ -110,7 +110,7 @@ fn payment(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<Strin
     }
     row::keep(event, "transaction_status", &status);
     for (name, path) in [("cvv_result", "transaction.cvv_result"), ("avs_result", "transaction.avs_result")] {
-        row::keep(event, name, &root.attribute(path, "code"));
+        row::keep(event, name, root.attribute(path, "code"));
     }
     for (name, path) in [("test", "transaction.test"), ("manually_entered", "transaction.manually_entered")] {
         if text(path).eq_ignore_ascii_case("true") {
@@ -122,7 +122,7 @@ fn payment(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<Strin
         event.message = row::declined(&[&reason, &text("transaction.failure_type")]);
     } else {
         let amount = text("transaction.amount_in_cents");
-        let amount = if amount.is_empty() { amount } else { format!("{amount} cents") };
+        let amount = if amount.is_empty() { String::new() } else { format!("{amount} cents") };
         event.message = row::succeeded(&amount, &text("transaction.invoice_number"));
     }
     let mut subscriptions = root.texts("transaction.subscription_id");
@@ -154,11 +154,11 @@ fn subscription(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<
     }
     let add_ons = root.all("subscription.subscription_add_ons.subscription_add_on").map(|add_on| {
         let (code, quantity) = (add_on.text("add_on_code"), add_on.text("quantity"));
-        if quantity.is_empty() { code } else { format!("{code} x{quantity}") }
+        if quantity.is_empty() { code } else { format!("{code} x{quantity}").into() }
     });
     row::keep_list(event, "add_ons", &add_ons.take(row::MAX_LISTED).collect::<Vec<_>>());
     let plan = [text("subscription.plan.name"), text("subscription.plan.plan_code")];
-    let plan = plan.iter().find(|name| !name.is_empty()).map(String::as_str).unwrap_or_default();
+    let plan = plan.iter().find(|name| !name.is_empty()).map(AsRef::as_ref).unwrap_or_default();
     event.message = row::subscription(what, plan, &text("subscription.quantity"));
     row::hint(event, "subscription", &text("subscription.uuid"));
     None

@@ -1,6 +1,8 @@
 //! Reading JSON as providers write it: numbers as text, null for absent, fields under several names. Nothing here fails or
 //! panics; what is not there reads as empty.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::event::{SourceTime, Verdict};
@@ -9,14 +11,14 @@ use crate::{deep, only, text, time};
 
 static NULL: Value = Value::Null;
 
-/// A JSON value.
+/// A JSON value, its own or a part of another one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Json {
-    value: Value,
+pub struct Json<'v> {
+    value: Cow<'v, Value>,
     names: Names,
 }
 
-impl Json {
+impl<'v> Json<'v> {
     /// Parses bytes; a byte-order mark is allowed. Of a key that occurs twice the last value counts. What is nested absurdly
     /// deep reads as null.
     ///
@@ -52,20 +54,25 @@ impl Json {
     /// Wraps a value.
     #[must_use]
     pub fn of(value: Value) -> Self {
-        let names = Names::of(&value);
-        Self { value, names }
+        Self { names: Names::of(&value), value: Cow::Owned(value) }
+    }
+
+    /// A value that stays where it is: a part of another one is read like a payload, and not copied for it.
+    #[must_use]
+    pub fn over(value: &'v Value) -> Self {
+        Self { names: Names::of(value), value: Cow::Borrowed(value) }
     }
 
     /// The value itself.
     #[must_use]
-    pub const fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         &self.value
     }
 
     /// Takes the value out.
     #[must_use]
     pub fn into_value(self) -> Value {
-        self.value
+        self.value.into_owned()
     }
 
     /// The value at a dotted path; null when any step is missing.

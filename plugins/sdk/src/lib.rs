@@ -79,7 +79,7 @@ impl Record {
     ///
     /// # Errors
     /// A rejection that says where the JSON breaks.
-    pub fn json(&self) -> Result<Json, Verdict> {
+    pub fn json(&self) -> Result<Json<'static>, Verdict> {
         Json::parse(&self.payload)
     }
 

@@ -102,7 +102,7 @@ impl Visitor<'_> for Name<'_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Option<String>, E> {
         let Only { names, set } = self.0;
-        Ok((set.has_name(name) && names.binary_search(&name).is_ok()).then(|| name.to_owned()))
+        Ok((set.may_have(name) && names.binary_search(&name).is_ok()).then(|| name.to_owned()))
     }
 }
 

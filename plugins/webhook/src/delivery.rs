@@ -27,8 +27,9 @@ pub(crate) fn read(json: &Json) -> Verdict {
         return record(json);
     }
     let (name, data) = (json.text("type"), json.at("data"));
-    match data.as_object() {
-        Some(data) if !Json::of(Value::Object(data.clone())).first_text(&URLS).is_empty() => record(&open(json, data)),
+    let inner = Json::over(data);
+    match inner.fields() {
+        Some(fields) if !inner.first_text(&URLS).is_empty() => record(&open(json, &inner, fields)),
         // Well formed, but no delivery.
         Some(_) if !name.is_empty() => Verdict::Unknown(name),
         _ => record(json),
@@ -36,9 +37,8 @@ pub(crate) fn read(json: &Json) -> Verdict {
 }
 
 /// `{type, timestamp, data: {…the record…}}`: what the record does not say itself, the envelope does.
-fn open(envelope: &Json, data: &Map<String, Value>) -> Json {
-    let mut data = data.clone();
-    let inner = Json::of(Value::Object(data.clone()));
+fn open(envelope: &Json, inner: &Json, fields: &Map<String, Value>) -> Json<'static> {
+    let mut data = fields.clone();
     for (name, paths) in [("event", EVENTS.as_slice()), ("occurred_at", &TIMES), ("id", &IDS), ("org_id", &["org_id"])]
     {
         if inner.first(paths).is_null() {

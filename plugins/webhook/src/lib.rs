@@ -27,7 +27,7 @@ pub fn collect(_: &Call, record: &Record) -> Outcome {
 }
 
 /// A list of deliveries: bare (GitHub), or the answer of Svix' list of attempts.
-fn list(json: &Json) -> Option<&Vec<Value>> {
+fn list<'a>(json: &'a Json<'_>) -> Option<&'a Vec<Value>> {
     match json.value() {
         Value::Array(items) => Some(items),
         _ if json.text("type").is_empty() => json.at("data").as_array(),
@@ -40,7 +40,7 @@ pub(crate) fn page(items: &[Value], read: fn(&Json) -> Verdict) -> Outcome {
     if items.is_empty() {
         return Outcome::One(Verdict::not_logged("a page without deliveries"));
     }
-    Outcome::Page(items.iter().map(|item| read(&Json::of(item.clone()))).collect())
+    Outcome::Page(items.iter().map(|item| read(&Json::over(item))).collect())
 }
 
 /// One delivery, whoever reports it.

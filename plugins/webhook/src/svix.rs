@@ -89,7 +89,7 @@ pub(crate) fn attempt(json: &Json) -> Verdict {
 
 /// An operational event about a message that keeps failing, failed for good, or got through after all.
 fn attempt_event(kind: &str, json: &Json) -> Verdict {
-    let data = Json::of(json.at("data").clone());
+    let data = Json::over(json.at("data"));
     let Some(status) = data.first_integer(&["lastAttempt.responseStatusCode"]) else {
         return Verdict::missing("data.lastAttempt.responseStatusCode");
     };
@@ -114,7 +114,7 @@ fn attempt_event(kind: &str, json: &Json) -> Verdict {
 }
 
 fn endpoint_disabled(json: &Json) -> Verdict {
-    let data = Json::of(json.at("data").clone());
+    let data = Json::over(json.at("data"));
     let endpoint = data.text("endpointId");
     if endpoint.is_empty() {
         return Verdict::missing("data.endpointId");
