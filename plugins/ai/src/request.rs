@@ -1,6 +1,6 @@
 //! One use of a model or tool, whoever tells of it, and the event it becomes.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use system_log_plugin::text::cut;
 use system_log_plugin::{Actor, AiUsage, Event, Json, OrgHint, SourceTime, Verdict};
 
@@ -125,22 +125,22 @@ impl Request {
 
 /// Attributes, each chosen by name: whatever is not named here or by a caller may be somebody's prompt.
 #[derive(Debug, Default)]
-pub(crate) struct Attributes(Map<String, Value>);
+pub(crate) struct Attributes(system_log_plugin::Attributes);
 
 impl Attributes {
     /// Sets an attribute, unless it says nothing.
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         let value = match value.into() {
             Value::String(text) if text.is_empty() => return,
             Value::String(text) => Value::from(cut(&text, MAX_ATTRIBUTE_BYTES)),
             Value::Null | Value::Array(_) | Value::Object(_) => return,
             value => value,
         };
-        self.0.insert(name.to_owned(), value);
+        self.0.set(name, value);
     }
 
     /// Sets attributes to the first scalar of their paths.
-    pub(crate) fn keep(&mut self, json: &Json, names: &[(&str, &[&str])]) {
+    pub(crate) fn keep(&mut self, json: &Json, names: &[(&'static str, &[&str])]) {
         for (name, paths) in names {
             let value = paths.iter().map(|path| json.at(path)).find(|value| says_something(value));
             if let Some(value) = value {

@@ -106,8 +106,10 @@ fn common(json: &Json, name: &str) -> Event {
         json.fields().into_iter().flatten().filter(|(name, _)| !TAKEN.contains(&name.as_str()) && !is_body(name));
     for (name, value) in extras.take(MAX_EXTRAS) {
         match value {
-            Value::String(text) => event.attribute(name, system_log_plugin::text::cut(text, MAX_EXTRA_BYTES)),
-            Value::Bool(_) | Value::Number(_) => event.attribute(name, value.clone()),
+            Value::String(text) => {
+                event.attribute(name.clone(), system_log_plugin::text::cut(text, MAX_EXTRA_BYTES));
+            }
+            Value::Bool(_) | Value::Number(_) => event.attribute(name.clone(), value.clone()),
             // Whole objects may be request or response bodies, which are never kept.
             Value::Null | Value::Array(_) | Value::Object(_) => {}
         }

@@ -1,6 +1,8 @@
 //! A JSON notification: which resource, and what became of it. The rest is in Recurly's API, which a collector cannot ask;
 //! a sender that can adds the API's object as `transaction` or `subscription`.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use system_log_plugin::{Event, Json, Record, Verdict, scalar};
 
@@ -46,10 +48,8 @@ const READ: [&str; 33] = [
 ];
 
 /// Details, by the names of the attributes: the notification's own, then those of an added object.
-const DETAILS: [(&str, &[&str]); 16] = [
-    ("recurly_id", &["id"]),
+const DETAILS: [(&str, &[&str]); 14] = [
     ("site_id", &["site_id"]),
-    ("account_code", ACCOUNT_CODE),
     ("invoice_id", &["transaction.invoice.id"]),
     ("invoice_number", INVOICE_NUMBER),
     ("action", &["transaction.type"]),
@@ -80,6 +80,13 @@ const REASON: &[&str] = &[
 /// The same in one word.
 const STATUS_CODE: &[&str] = &["transaction.status_code", "status_code"];
 
+/// What the notification and its account are called: asked for once, used for details, hints and the key.
+struct Names<'j> {
+    id: Cow<'j, str>,
+    uuid: Cow<'j, str>,
+    account: Cow<'j, str>,
+}
+
 /// Reads a notification.
 pub(crate) fn read(record: &Record, config: Config) -> Verdict {
     let json = match Json::parse_only(&record.payload, &READ) {
@@ -90,12 +97,12 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
         return Verdict::malformed("payload: must be a JSON object");
     }
     let pair = match (word(&json, "object_type"), word(&json, "event_type")) {
-        (Ok(object), Ok(event)) => format!("{object}/{event}"),
+        (Ok(object), Ok(event)) => [object, "/", event].concat(),
         (Err(reject), _) | (_, Err(reject)) => return reject,
     };
     let kind = match types::json(&pair) {
         Type::Logged(kind) => kind,
-        Type::StatusUpdated => match Kind::of_status(&json.text("transaction.status")) {
+        Type::StatusUpdated => match Kind::of_status(&json.first_str(&["transaction.status"])) {
             Some(kind) if config.log_status_updates => kind,
             _ => return Verdict::not_logged(format!("{pair} is not logged")),
         },
@@ -113,18 +120,19 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
     event.occurred_at = json.first_time(&["event_time"]);
     event.recipient = json.first_text(EMAIL);
     event.message = message(&json, kind);
-    details(&mut event, &json, kind);
-    hints(&mut event, &json, kind);
-    event.dedupe_key = dedupe_key(&json, record);
+    let names = Names { id: text(&json, "id"), uuid: text(&json, "uuid"), account: json.first_str(ACCOUNT_CODE) };
+    details(&mut event, &json, kind, &names);
+    hints(&mut event, &json, kind, &names);
+    event.dedupe_key = dedupe_key(&json, record, &names);
     row::keep(&mut event, "notification_id", key::notification_id(record).unwrap_or_default());
     Verdict::Emit(vec![event])
 }
 
-fn word(json: &Json, field: &str) -> Result<String, Verdict> {
+fn word<'j>(json: &'j Json<'_>, field: &str) -> Result<&'j str, Verdict> {
     match json.at(field) {
         Value::Null => Err(Verdict::missing(field)),
         Value::String(text) if text.is_empty() => Err(Verdict::missing(field)),
-        Value::String(text) => Ok(text.clone()),
+        Value::String(text) => Ok(text),
         _ => Err(Verdict::malformed(format!("{field}: must be text"))),
     }
 }
@@ -134,10 +142,10 @@ fn message(json: &Json, kind: Kind) -> String {
         Kind::PaymentSucceeded => {
             let (amount, currency) = (json.text("transaction.amount"), json.text("transaction.currency"));
             let amount = if amount.is_empty() { amount } else { format!("{amount} {currency}") };
-            return row::succeeded(amount.trim_end(), &json.first_text(INVOICE_NUMBER));
+            return row::succeeded(amount.trim_end(), &json.first_str(INVOICE_NUMBER));
         }
         Kind::PaymentFailed => {
-            let reason = [json.first_text(REASON), json.first_text(STATUS_CODE)];
+            let reason = [json.first_str(REASON), json.first_str(STATUS_CODE)];
             return match reason.iter().map(|text| text.trim()).find(|text| !text.is_empty()) {
                 Some(reason) => row::declined(&[reason]),
                 None => "Payment declined (reason not included in the JSON notification)".into(),
@@ -147,44 +155,50 @@ fn message(json: &Json, kind: Kind) -> String {
         Kind::SubscriptionUpdated => "updated",
         Kind::SubscriptionExpired => "expired",
     };
-    let plan = json.first_text(&["subscription.plan.name", "subscription.plan.code"]);
-    row::subscription(what, &plan, &json.text("subscription.quantity"))
+    let plan = json.first_str(&["subscription.plan.name", "subscription.plan.code"]);
+    row::subscription(what, &plan, &json.first_str(&["subscription.quantity"]))
 }
 
-fn details(event: &mut Event, json: &Json, kind: Kind) {
+fn details(event: &mut Event, json: &Json, kind: Kind, names: &Names<'_>) {
+    row::keep(event, "recurly_id", &names.id);
+    row::keep(event, "account_code", &names.account);
     for (name, paths) in DETAILS {
-        row::keep(event, name, &json.first_text(paths));
+        row::keep(event, name, &json.first_str(paths));
     }
     // What XML calls the transaction's id is the uuid here.
     let uuid = if kind.is_payment() { "transaction_id" } else { "subscription_uuid" };
-    row::keep(event, uuid, &json.text("uuid"));
+    row::keep(event, uuid, &names.uuid);
     if kind == Kind::PaymentFailed {
-        row::keep(event, "reason", &json.first_text(REASON));
-        row::keep(event, "status_code", &json.first_text(STATUS_CODE));
+        row::keep(event, "reason", &json.first_str(REASON));
+        row::keep(event, "status_code", &json.first_str(STATUS_CODE));
     }
 }
 
-fn hints(event: &mut Event, json: &Json, kind: Kind) {
-    row::hint(event, "account_code", &json.first_text(ACCOUNT_CODE));
-    row::hint(event, "subscription", &json.text("subscription_uuid"));
+fn hints(event: &mut Event, json: &Json, kind: Kind, names: &Names<'_>) {
+    row::hint(event, "account_code", &names.account);
+    row::hint(event, "subscription", &text(json, "subscription_uuid"));
     if let Some(ids) = json.at("transaction.subscription_ids").as_array() {
         ids.iter().take(row::MAX_LISTED).for_each(|id| row::hint(event, "subscription", &scalar(id)));
     }
     let own = if kind.is_payment() { "transaction" } else { "subscription" };
-    row::hint(event, own, &json.text("uuid"));
-    row::hint(event, own, &json.text("id"));
+    row::hint(event, own, &names.uuid);
+    row::hint(event, own, &names.id);
 }
 
 /// Without a notification's id, resource and time tell one from another; where either is missing two notifications could
 /// look the same, and none must be lost for that.
-fn dedupe_key(json: &Json, record: &Record) -> String {
+fn dedupe_key(json: &Json, record: &Record, names: &Names<'_>) -> String {
     if let Some(id) = key::notification_id(record) {
         return key::of_notification(id);
     }
-    let parts = ["site_id", "object_type", "event_type", "id", "uuid", "event_time"].map(|field| json.text(field));
-    let [_, _, _, id, uuid, time] = &parts;
-    if time.is_empty() || (id.is_empty() && uuid.is_empty()) {
+    let time = text(json, "event_time");
+    if time.is_empty() || (names.id.is_empty() && names.uuid.is_empty()) {
         return String::new();
     }
-    key::of_json(&parts.each_ref().map(String::as_str))
+    let [site, object, event] = ["site_id", "object_type", "event_type"].map(|field| text(json, field));
+    key::of_json(&[&site, &object, &event, &names.id, &names.uuid, &time])
+}
+
+fn text<'j>(json: &'j Json<'_>, field: &str) -> Cow<'j, str> {
+    json.first_str(&[field])
 }

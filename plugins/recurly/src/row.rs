@@ -41,12 +41,12 @@ pub(crate) fn subscription(what: &str, plan: &str, quantity: &str) -> String {
 }
 
 /// Keeps a detail: one line, without control characters, not longer than a detail is.
-pub(crate) fn keep(event: &mut Event, name: &str, text: &str) {
+pub(crate) fn keep(event: &mut Event, name: &'static str, text: &str) {
     event.attribute(name, bounded(text, MAX_ATTRIBUTE_BYTES));
 }
 
 /// Keeps a list of details.
-pub(crate) fn keep_list(event: &mut Event, name: &str, texts: &[impl AsRef<str>]) {
+pub(crate) fn keep_list(event: &mut Event, name: &'static str, texts: &[impl AsRef<str>]) {
     event.attribute(
         name,
         texts.iter().take(MAX_LISTED).map(|text| bounded(text.as_ref(), MAX_ITEM_BYTES)).collect::<Vec<_>>(),

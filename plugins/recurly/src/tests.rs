@@ -120,7 +120,7 @@ fn the_largest_event_is_within_the_hosts_limits() {
     let ids: String = (0..1_000).map(|i| format!("<subscription_id>{i}{quotes}</subscription_id>")).collect();
     let large = large.replace("<transaction>", &format!("<transaction>{more}{}", &ids));
     let event = event("{}", Some(&"\u{7}\"".repeat(5_000)), &large);
-    let attributes = serde_json::Value::Object(event.attributes.clone()).to_string();
+    let attributes = serde_json::to_string(&event.attributes).unwrap();
     assert!(attributes.len() <= 16 * 1024, "{}", attributes.len());
     assert!(event.attributes.len() > 15);
     let ids: String = (0..1_000).map(|i| format!("<subscription_id>s{i}</subscription_id>")).collect();

@@ -60,18 +60,14 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
         Err(reject) => return reject,
     };
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    let document = match document::parse(text) {
-        Ok(document) => document,
-        Err(reject) => return reject,
-    };
-    let root = &match Fields::of(&document) {
+    let root = &match document::read(text) {
         Ok(fields) => fields,
         Err(reject) => return reject,
     };
     let name = root.name();
     let kind = match types::xml(name) {
         Type::Logged(kind) => kind,
-        Type::StatusUpdated => match Kind::of_status(&root.text("transaction.status")) {
+        Type::StatusUpdated => match Kind::of_status(root.text("transaction.status")) {
             Some(kind) if config.log_status_updates => kind,
             _ => return Verdict::not_logged(format!("{name} is not logged")),
         },
@@ -87,8 +83,8 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
         return Verdict::not_logged("transaction/test: test transactions are dropped by configuration");
     }
     let mut event = kind.event();
-    event.recipient = root.text("account.email").into_owned();
-    row::hint(&mut event, "account_code", &root.text("account.account_code"));
+    event.recipient = root.text("account.email").to_owned();
+    row::hint(&mut event, "account_code", root.text("account.account_code"));
     let own_key =
         if kind.is_payment() { payment(&mut event, kind, root) } else { subscription(&mut event, kind, root) };
     event.dedupe_key = match key::notification_id(record) {
@@ -100,17 +96,17 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
 }
 
 /// Fills in a payment; answers with its key, if it has one.
-fn payment(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<String> {
+fn payment(event: &mut Event, kind: Kind, root: &Fields<'_>) -> Option<String> {
     let text = |path: &str| root.text(path);
     let status = text("transaction.status").to_lowercase();
     let reason = text("transaction.message");
     event.occurred_at = time_at(root, "transaction.date");
     for (name, path) in PAYMENT {
-        row::keep(event, name, &text(path));
+        row::keep(event, name, text(path));
     }
     row::keep(event, "transaction_status", &status);
     for (name, path) in [("cvv_result", "transaction.cvv_result"), ("avs_result", "transaction.avs_result")] {
-        row::keep(event, name, root.attribute(path, "code"));
+        row::keep(event, name, root.code(path));
     }
     for (name, path) in [("test", "transaction.test"), ("manually_entered", "transaction.manually_entered")] {
         if text(path).eq_ignore_ascii_case("true") {
@@ -118,29 +114,31 @@ fn payment(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<Strin
         }
     }
     if kind == Kind::PaymentFailed {
-        row::keep(event, "reason", &reason);
-        event.message = row::declined(&[&reason, &text("transaction.failure_type")]);
+        row::keep(event, "reason", reason);
+        event.message = row::declined(&[reason, text("transaction.failure_type")]);
     } else {
         let amount = text("transaction.amount_in_cents");
         let amount = if amount.is_empty() { String::new() } else { format!("{amount} cents") };
-        event.message = row::succeeded(&amount, &text("transaction.invoice_number"));
+        event.message = row::succeeded(&amount, text("transaction.invoice_number"));
     }
-    let mut subscriptions = root.texts("transaction.subscription_id");
-    subscriptions.extend(root.texts("transaction.subscription_ids.subscription_id"));
-    let mut known = std::collections::BTreeSet::new();
-    subscriptions.retain(|id| known.insert(id.clone()));
-    subscriptions.truncate(row::MAX_LISTED);
+    let mut subscriptions = Vec::new();
+    let listed = root.texts("transaction.subscription_ids.subscription_id");
+    for id in root.texts("transaction.subscription_id").chain(listed) {
+        if subscriptions.len() < row::MAX_LISTED && !subscriptions.contains(&id) {
+            subscriptions.push(id);
+        }
+    }
     if subscriptions.len() > 1 || text("transaction.subscription_id").is_empty() {
         row::keep_list(event, "subscription_ids", &subscriptions);
     }
     subscriptions.iter().for_each(|id| row::hint(event, "subscription", id));
     let id = text("transaction.id");
-    row::hint(event, "transaction", &id);
-    (!id.is_empty()).then(|| key::of_payment(root.name(), &id, &status, &text("transaction.date")))
+    row::hint(event, "transaction", id);
+    (!id.is_empty()).then(|| key::of_payment(root.name(), id, &status, text("transaction.date")))
 }
 
 /// Fills in a subscription. Its key is the document: the same subscription is updated again and again.
-fn subscription(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<String> {
+fn subscription(event: &mut Event, kind: Kind, root: &Fields<'_>) -> Option<String> {
     let text = |path: &str| root.text(path);
     let (what, at) = match kind {
         Kind::SubscriptionCreated => ("created", time_at(root, "subscription.activated_at")),
@@ -150,21 +148,23 @@ fn subscription(event: &mut Event, kind: Kind, root: &Fields<'_, '_>) -> Option<
     };
     event.occurred_at = at;
     for (name, path) in SUBSCRIPTION {
-        row::keep(event, name, &text(path));
+        row::keep(event, name, text(path));
     }
-    let add_ons = root.all("subscription.subscription_add_ons.subscription_add_on").map(|add_on| {
-        let (code, quantity) = (add_on.text("add_on_code"), add_on.text("quantity"));
-        if quantity.is_empty() { code } else { format!("{code} x{quantity}").into() }
-    });
+    let add_ons = root.each("subscription.subscription_add_ons.subscription_add_on", ["add_on_code", "quantity"]);
+    let add_ons = add_ons.map(
+        |[code, quantity]| {
+            if quantity.is_empty() { code.to_owned() } else { format!("{code} x{quantity}") }
+        },
+    );
     row::keep_list(event, "add_ons", &add_ons.take(row::MAX_LISTED).collect::<Vec<_>>());
     let plan = [text("subscription.plan.name"), text("subscription.plan.plan_code")];
-    let plan = plan.iter().find(|name| !name.is_empty()).map(AsRef::as_ref).unwrap_or_default();
-    event.message = row::subscription(what, plan, &text("subscription.quantity"));
-    row::hint(event, "subscription", &text("subscription.uuid"));
+    let plan = plan.iter().find(|name| !name.is_empty()).copied().unwrap_or_default();
+    event.message = row::subscription(what, plan, text("subscription.quantity"));
+    row::hint(event, "subscription", text("subscription.uuid"));
     None
 }
 
-fn time_at(root: &Fields<'_, '_>, path: &str) -> Option<SourceTime> {
+fn time_at(root: &Fields<'_>, path: &str) -> Option<SourceTime> {
     let text = root.text(path);
-    (!text.is_empty()).then(|| SourceTime { micros: time::parse(&text), text: cut(&text, MAX_TIME_BYTES).to_owned() })
+    (!text.is_empty()).then(|| SourceTime { micros: time::parse(text), text: cut(text, MAX_TIME_BYTES).to_owned() })
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::event::{AiUsage, Event, OrgHint, Outcome, Verdict, attributes_text};
+use crate::event::{AiUsage, Event, OrgHint, Outcome, Verdict};
 use crate::{Call, Record};
 
 pub use media_type::media_type;
@@ -91,7 +91,7 @@ fn verdict(verdict: &Verdict) -> Value {
 
 // As the sandbox would send them.
 render::render_events!(Event, AiUsage, org_hint, |event| {
-    serde_json::from_str(&attributes_text(event.attributes.clone())).unwrap_or_default()
+    serde_json::from_str(&event.attributes.clone().into_text()).unwrap_or_default()
 });
 
 fn org_hint(hint: &OrgHint) -> Value {

@@ -70,7 +70,7 @@ fn verdict(verdict: crate::Verdict) -> types::Verdict {
 }
 
 fn event(event: crate::Event) -> types::Event {
-    let attributes = crate::event::attributes_text(event.attributes);
+    let attributes = event.attributes.into_text();
     types::Event {
         log: event.log.to_owned(),
         kind: event.kind,

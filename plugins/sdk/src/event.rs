@@ -1,6 +1,10 @@
 //! What a collector says.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::attributes::Attributes;
 
 /// One event as the source tells it. Empty text means absent.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,7 +34,7 @@ pub struct Event {
     /// The use of an AI model.
     pub ai: Option<AiUsage>,
     /// Everything else worth keeping.
-    pub attributes: Map<String, Value>,
+    pub attributes: Attributes,
     /// What may name the organisation, tried in order.
     pub org_hints: Vec<OrgHint>,
     /// The source's natural key; empty for none.
@@ -44,7 +48,7 @@ impl Event {
     }
 
     /// Keeps an attribute unless it says nothing: null, empty text, empty list or object.
-    pub fn attribute(&mut self, name: &str, value: impl Into<Value>) {
+    pub fn attribute(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let value = value.into();
         let empty = match &value {
             Value::Null => true,
@@ -54,27 +58,9 @@ impl Event {
             Value::Bool(_) | Value::Number(_) => false,
         };
         if !empty {
-            self.attributes.insert(name.to_owned(), value);
+            self.attributes.set(name, value);
         }
     }
-}
-
-/// The contract's limit for all attributes of an event.
-const MAX_ATTRIBUTE_BYTES: usize = 16 * 1024;
-
-/// Attributes as the contract wants them: a JSON text, empty for none. A payload with too much to say loses its largest
-/// attribute rather than its event.
-pub(crate) fn attributes_text(mut attributes: Map<String, Value>) -> String {
-    while !attributes.is_empty() {
-        let text = serde_json::to_string(&attributes).unwrap_or_default();
-        if text.len() <= MAX_ATTRIBUTE_BYTES {
-            return text;
-        }
-        let largest = attributes.iter().max_by_key(|(name, value)| name.len() + value.to_string().len());
-        let Some(largest) = largest.map(|(name, _)| name.clone()) else { break };
-        attributes.remove(&largest);
-    }
-    String::new()
 }
 
 /// When the source says it happened.
@@ -203,26 +189,4 @@ pub enum Outcome {
     One(Verdict),
     /// The payload was a page or batch: one verdict for each inner item, in order.
     Page(Vec<Verdict>),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_largest_attribute_goes_first() {
-        let mut event = Event::new("system", "login_failed");
-        event.attribute("ip", "203.0.113.9");
-        for name in ["a", "b", "c"] {
-            event.attribute(name, "\u{1}".repeat(1_000 * (1 + name.len())));
-        }
-        event.attribute("b", "\u{1}".repeat(1_000));
-        let text = attributes_text(event.attributes);
-        assert!(text.len() <= MAX_ATTRIBUTE_BYTES, "{}", text.len());
-        let kept: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
-        assert!(kept.contains_key("ip") && kept.contains_key("b"), "{:?}", kept.keys());
-        assert_eq!(attributes_text(Map::new()), "");
-        let huge = Map::from_iter([("x".repeat(20_000), Value::Null)]);
-        assert_eq!(attributes_text(huge), "", "a name can be too large, too");
-    }
 }

@@ -38,13 +38,12 @@ impl<'v> Json<'v> {
         parsed.map(Self::of).map_err(|error| Verdict::malformed(format!("payload: not JSON: {error}")))
     }
 
-    /// The same, of which only fields of these names are kept, at any depth; the list is sorted. What is not kept is checked,
-    /// and costs next to nothing: for payloads that say more than the collector reads.
+    /// The same, of which only fields of these names are kept, at any depth. What is not kept is checked, and costs next to
+    /// nothing: for payloads that say more than the collector reads.
     ///
     /// # Errors
     /// As [`Json::parse`].
     pub fn parse_only(bytes: &[u8], names: &[&str]) -> Result<Self, Verdict> {
-        debug_assert!(names.is_sorted(), "names are looked up by halves");
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let kept = std::str::from_utf8(bytes).ok().and_then(|text| only::parse(text, names).ok());
         // What fails is parsed once more: for the words that say why, or because a kept field is too deep.
@@ -102,7 +101,18 @@ impl<'v> Json<'v> {
     /// The first non-empty text of some paths.
     #[must_use]
     pub fn first_text(&self, paths: &[&str]) -> String {
-        paths.iter().map(|path| self.text(path)).find(|text| !text.is_empty()).unwrap_or_default()
+        self.first_str(paths).into_owned()
+    }
+
+    /// The same, to look at: what is text already is not copied.
+    #[must_use]
+    pub fn first_str(&self, paths: &[&str]) -> Cow<'_, str> {
+        let texts = paths.iter().map(|path| match self.at(path) {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            Value::Null => Cow::Borrowed(""),
+            value => Cow::Owned(scalar(value)),
+        });
+        texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     /// An integer at the first path that has one; a number written as text counts, with or without a fraction of zero.

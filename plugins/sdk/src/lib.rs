@@ -27,6 +27,7 @@
 //! | [`time`], [`text`] | times and texts as providers write them |
 //! | [`cases`] | case files: payload in, outcome out |
 
+mod attributes;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cases;
 #[cfg(any(target_arch = "wasm32", test))]
@@ -48,6 +49,7 @@ pub mod contract;
 #[global_allocator]
 static HEAP: heap::Heap = heap::Heap::new();
 
+pub use attributes::Attributes;
 pub use event::{Actor, AiUsage, Change, Event, OrgHint, Outcome, SourceTime, Verdict, Webhook};
 pub use json::{Json, integer, scalar, under};
 pub use names::Names;

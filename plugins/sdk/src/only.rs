@@ -6,22 +6,47 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::names::Names;
+use crate::names::mix;
 
-/// Parses a whole text. `names` is sorted; it counts at every depth.
+/// Parses a whole text. `names` count at every depth.
 pub(crate) fn parse(text: &str, names: &[&str]) -> serde_json::Result<Value> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = Only { names, set: Names::these(names) }.deserialize(&mut json)?;
+    let value = Only(&Kept::of(names)).deserialize(&mut json)?;
     json.end()?;
     Ok(value)
 }
 
-#[derive(Clone, Copy)]
-struct Only<'n> {
+/// Names to keep, and where to find them: of a name that is none of them a few bytes are looked at.
+struct Kept<'n> {
     names: &'n [&'n str],
-    /// The same, to pass over most others at once.
-    set: Names,
+    /// One more than the place of the name whose slot it is, or of one that found its own slot taken.
+    slots: Vec<u16>,
 }
+
+impl<'n> Kept<'n> {
+    fn of(names: &'n [&'n str]) -> Self {
+        let mut kept = Self { names, slots: vec![0; (names.len() * 4).next_power_of_two().max(64)] };
+        for (at, name) in (1..).zip(names) {
+            let free = kept.from(name).find(|slot| kept.slots[*slot] == 0);
+            kept.slots[free.unwrap_or_default()] = at;
+        }
+        kept
+    }
+
+    /// The slots that a name may have, its own first.
+    fn from(&self, name: &str) -> impl Iterator<Item = usize> + use<> {
+        let size = self.slots.len();
+        (mix(name.as_bytes()) % size..size).chain(0..size)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let places = self.from(name).map(|slot| self.slots[slot]).take_while(|place| *place != 0);
+        places.into_iter().any(|place| self.names[usize::from(place) - 1] == name)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Only<'n>(&'n Kept<'n>);
 
 impl<'de> DeserializeSeed<'de> for Only<'_> {
     type Value = Value;
@@ -101,8 +126,8 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Option<String>, E> {
-        let Only { names, set } = self.0;
-        Ok((set.may_have(name) && names.binary_search(&name).is_ok()).then(|| name.to_owned()))
+        let Name(Only(kept)) = self;
+        Ok(kept.has(name).then(|| name.to_owned()))
     }
 }
 

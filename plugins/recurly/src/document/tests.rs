@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 fn why(text: &str) -> String {
-    match parse(text).and_then(|document| Fields::of(&document).map(drop)) {
+    match read(text) {
         Err(Verdict::Reject("MALFORMED_PAYLOAD", message)) => message,
         other => panic!("{text}: {other:?}"),
     }
@@ -46,7 +46,7 @@ fn document_types_are_refused() {
 #[test]
 fn nesting_and_quadratic_inputs_have_an_end() {
     let nested = |levels: usize| format!("{}x{}", "<a>".repeat(levels), "</a>".repeat(levels));
-    assert!(Fields::of(&parse(&nested(MAX_DEPTH)).unwrap()).is_ok());
+    assert!(read(&nested(MAX_DEPTH)).is_ok());
     assert_eq!(why(&nested(MAX_DEPTH + 1)), "payload: elements nested deeper than 64");
     let began = Instant::now();
     assert_eq!(why(&nested(37_000)), "payload: elements nested deeper than 64");
@@ -61,21 +61,117 @@ fn nesting_and_quadratic_inputs_have_an_end() {
 fn nil_and_empty_are_absent() {
     let text = "<r xmlns:xsi='x'><a nil='true'>verena</a><b nil='nil'/><c type='datetime'></c><d nil='true'>\n</d>\
         <e xsi:nil=' TRUE '>x</e><f nil='false'>y</f><g nil='true'><h>z</h></g><i/><i nil='1'>1</i><i> 2 </i><i>3</i></r>";
-    let document = parse(text).unwrap();
-    let root = Fields::of(&document).unwrap();
+    let root = read(text).unwrap();
     for absent in ["a", "b", "c", "d", "e", "g.h", "nowhere", "f.f"] {
         assert_eq!(root.text(absent), "", "{absent}");
     }
-    assert_eq!((root.text("f"), root.text("i")), ("y".into(), "2".into()));
-    assert_eq!(root.texts("i"), ["2", "3"]);
+    assert_eq!((root.text("f"), root.text("i")), ("y", "2"));
+    assert_eq!(root.texts("i").collect::<Vec<_>>(), ["2", "3"]);
     assert!(root.has("f") && !root.has("g") && !root.has("nowhere"));
 }
 
 #[test]
 fn text_is_decoded_once() {
-    let document = parse("<a>M&#252;ller &amp;amp; <![CDATA[S&ouml;hne <b>]]><!-- -->&#x1F600;<c>no</c>!</a>").unwrap();
-    assert_eq!(Element(document.root_element()).own_text(), "Müller &amp; S&ouml;hne <b>\u{1F600}!");
-    let document = parse("<p:a xmlns:p='urn:x'><p:b code=' I '>1</p:b></p:a>").unwrap();
-    let root = Fields::of(&document).unwrap();
-    assert_eq!((root.name(), root.text("b"), root.attribute("b", "code")), ("a", "1".into(), "I".into()));
+    let text = "<r><a>M&#252;ller &amp;amp; <![CDATA[S&ouml;hne <b>]]><!-- -->&#x1F600;<c>no</c>!</a></r>";
+    assert_eq!(read(text).unwrap().text("a"), "Müller &amp; S&ouml;hne <b>\u{1F600}!");
+    let root = read("<p:a xmlns:p='urn:x'><p:b code=' I '>1</p:b></p:a>").unwrap();
+    assert_eq!((root.name(), root.text("b"), root.code("b")), ("a", "1", "I"));
 }
+
+#[test]
+fn a_plain_document_says_what_the_parser_of_all_xml_says() {
+    let root = plain::read(PLAIN).expect("plain");
+    assert_eq!(root, tree::read(PLAIN).expect("XML"));
+    assert_eq!(root.texts("a.b").collect::<Vec<_>>(), ["1", "Ünal"]);
+    assert_eq!(root.each("a", ["b", "c"]).collect::<Vec<_>>(), [["1", ""], ["Ünal", "x]"]]);
+    assert_eq!((root.code("a.c"), root.has("n.b"), root.has("e")), ("M", false, true));
+    // Everything that could be wrong or mean something else, at every place.
+    let pieces = [
+        "<",
+        ">",
+        "/",
+        "</",
+        "/>",
+        "'",
+        "\"",
+        "=",
+        " ",
+        "\n",
+        "\r",
+        "\t",
+        "&",
+        "&amp;",
+        "&lt;",
+        "&x;",
+        "]]>",
+        "<![CDATA[x]]>",
+        "<!-- x -->",
+        "<?p x?>",
+        "<!DOCTYPE a>",
+        ":",
+        "x:",
+        "xmlns",
+        " xmlns=\"u\"",
+        " xmlns=\"http://www.w3.org/2000/xmlns/\"",
+        "t<b/>t",
+        " code=\"2\"",
+        " nil=\"0\"",
+        "<b>",
+        "</b>",
+        "<b/>",
+        "<b>t</b>",
+        "t",
+        "é",
+        "-",
+        "1",
+        "\u{1}",
+        "\u{7f}",
+        "\u{fffe}",
+        "\u{ffff}",
+        "\u{a0}",
+        "\u{feff}",
+        "?>",
+        "<?xml",
+    ];
+    let mut plain = 0;
+    for (at, c) in PLAIN.char_indices().chain([(PLAIN.len(), ' ')]) {
+        let (before, after) = PLAIN.split_at(at);
+        let rest = after.strip_prefix(c).unwrap_or_default();
+        for piece in pieces.iter().chain([&""]) {
+            for text in [[before, piece, after].concat(), [before, piece, rest].concat()] {
+                if let Some(fields) = plain::read(&text) {
+                    plain += 1;
+                    assert_eq!(Ok(fields), tree::read(&text), "{text}");
+                }
+            }
+        }
+    }
+    assert!(plain > 500, "{plain}");
+}
+
+#[test]
+fn what_recurly_sends_is_plain() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let (mut plain, mut all) = (0, 0);
+    for entry in std::fs::read_dir(folder).expect("cases") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if path.extension().is_none_or(|end| end != "in") || !text.starts_with('<') {
+            continue;
+        }
+        all += 1;
+        if let Some(fields) = plain::read(text.trim()) {
+            plain += 1;
+            assert_eq!(Ok(fields), tree::read(text.trim()), "{}", path.display());
+        }
+    }
+    assert!(all > 80 && plain * 10 > all * 7, "{plain} of {all}");
+}
+
+const PLAIN: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<r v="">
+  <a><b type="x">1</b><c code=" M " nil="false"/></a>
+  <a t="y"><b> Ünal </b><c>x]</c></a>
+  <n nil="true"><b>2</b></n><e></e>
+</r>
+"#;
