@@ -3,7 +3,7 @@
 //! Every provider's file has a `read` that knows its own spelling and what it includes; [`read`] finds out whose it is.
 
 use serde_json::Value;
-use system_log_plugin::{Names, Verdict, under};
+use system_log_plugin::{Json, Verdict};
 
 use crate::doc::{Doc, count};
 use crate::{anthropic, bedrock, cohere, gemini, openai};
@@ -57,21 +57,15 @@ impl Counts {
 
 /// A provider's usage object.
 pub(crate) struct Usage<'a> {
-    value: &'a Value,
-    names: Names,
+    json: Json<'a>,
     path: String,
 }
 
-impl<'a> Usage<'a> {
-    /// The value at a dotted path.
-    fn at(&self, path: &str) -> &'a Value {
-        if self.names.may_have(path) { under(self.value, path) } else { &Value::Null }
-    }
-
+impl Usage<'_> {
     /// A count at the first of some paths that has one.
     pub(crate) fn first(&self, paths: &[&str]) -> Result<Option<i64>, Verdict> {
         for path in paths {
-            let value = self.at(path);
+            let value = self.json.at(path);
             if !value.is_null()
                 && let Some(count) = count(value, || format!("{}{path}", self.path))?
             {
@@ -100,7 +94,7 @@ impl<'a> Usage<'a> {
     /// The sum of a count over the items of a list; absent when no item has it.
     pub(crate) fn each(&self, list: &str, name: &str) -> Result<Option<i64>, Verdict> {
         let mut sum = None;
-        for item in self.at(list).as_array().into_iter().flatten() {
+        for item in self.json.at(list).as_array().into_iter().flatten() {
             let told = count(item.get(name).unwrap_or(&Value::Null), || format!("{}{list}.{name}", self.path))?;
             if let Some(told) = told {
                 sum = Some(sum.unwrap_or(0_i64).saturating_add(told));
@@ -113,7 +107,7 @@ impl<'a> Usage<'a> {
     pub(crate) fn modality(&self, modality: &str, lists: &[&str]) -> Result<i64, Verdict> {
         let mut sum = 0_i64;
         for list in lists {
-            for item in self.at(list).as_array().into_iter().flatten() {
+            for item in self.json.at(list).as_array().into_iter().flatten() {
                 let name = item.get("modality").and_then(Value::as_str).unwrap_or_default();
                 if name.eq_ignore_ascii_case(modality) {
                     let tokens = item.get("tokenCount").or_else(|| item.get("token_count")).unwrap_or(&Value::Null);
@@ -127,7 +121,7 @@ impl<'a> Usage<'a> {
 
     /// Whether something besides null stands at one of some paths.
     pub(crate) fn has(&self, paths: &[&str]) -> bool {
-        paths.iter().any(|path| !self.at(path).is_null())
+        paths.iter().any(|path| !self.json.at(path).is_null())
     }
 }
 
@@ -169,7 +163,7 @@ pub(crate) fn read(body: &Doc) -> Result<Option<(Spelling, Counts)>, Verdict> {
             continue;
         }
         let dot = if place.is_empty() { "" } else { "." };
-        let usage = Usage { value, names: Names::of(value), path: body.path(&format!("{place}{dot}")) };
+        let usage = Usage { json: Json::over(value), path: body.path(&format!("{place}{dot}")) };
         if let Some(spelling) = spelling(&usage) {
             let counts = match spelling {
                 Spelling::OpenAi | Spelling::Plain => openai::counts(&usage)?,

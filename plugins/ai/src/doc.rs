@@ -1,7 +1,7 @@
 //! A payload, or a part of one: its values, and how its numbers were written.
 //!
-//! A JSON number becomes a double when it has a fraction. For a cost that is one rounding too many, so its text is looked
-//! up in the payload.
+//! A JSON number becomes a double when it has a fraction. For a cost that is one rounding too many: where it could matter, the
+//! number's text is looked up in the payload.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -148,28 +148,29 @@ impl<'v> Doc<'v> {
     /// A span of time at the first of some paths, in milliseconds; the unit is 10^`places` milliseconds. What is negative or
     /// no number is not known.
     pub(crate) fn millis(&self, paths: &[&str], places: i32) -> Option<i64> {
-        let told = |path: &&&str| !matches!(self.json.at(path), Value::Null | Value::Array(_) | Value::Object(_));
-        let path = paths.iter().filter(told).find(|path| self.json.at(path).as_str() != Some(""))?;
+        let told = |value: &Value| match value {
+            Value::String(text) => !text.is_empty(),
+            Value::Number(_) | Value::Bool(_) => true,
+            _ => false,
+        };
+        let (path, value) = paths.iter().map(|path| (path, self.json.at(path))).find(|(_, value)| told(value))?;
         let written = || Decimal::parse(&self.written(path))?.shifted(places).filter(|millis| *millis >= 0);
-        double(self.json.at(path), places).or_else(written)
+        double(value, places).or_else(written)
     }
 }
 
-/// A double above zero times 10^`places`, rounded, where whatever was written and became that double rounds to the same: all
-/// but what is next to a half.
+/// A double that is not negative times 10^`places`, rounded, where whatever was written and became that double rounds to the
+/// same: all but what is next to a half, or so large that everything is.
 fn double(value: &Value, places: i32) -> Option<i64> {
     let Value::Number(number) = value else { return None };
-    let number = number.as_f64().filter(|number| *number >= 0.0)?;
+    let number = number.as_f64().filter(|number| number.is_sign_positive())?;
     let product = number * 10_f64.powi(places);
     // The parser is off by less than three parts in 2^52, the product by less than one.
     let off = product * f64::EPSILON * 4.0;
-    let is_certain = product < MAX_CERTAIN && (product.fract() - 0.5).abs() > off;
-    #[expect(clippy::cast_possible_truncation, reason = "below 2^50")]
+    let is_certain = (product.fract() - 0.5).abs() > off;
+    #[expect(clippy::cast_possible_truncation, reason = "certain only below 2^49, where less than a half is off")]
     is_certain.then(|| product.round() as i64)
 }
-
-/// Above, a product's error reaches into its whole part.
-const MAX_CERTAIN: f64 = (1_u64 << 49) as f64;
 
 /// A value as a count; absent, null and empty text are none.
 pub(crate) fn count(value: &Value, field: impl FnOnce() -> String) -> Result<Option<i64>, Verdict> {
@@ -259,24 +260,36 @@ mod tests {
 
     #[test]
     fn a_double_is_rounded_as_what_was_written_or_not_at_all() {
-        let mut certain = 0;
-        for whole in [0_u64, 1, 7, 225, 4_999, 1 << 20, 1 << 45] {
-            for part in
-                ["0", "25", "4999999", "5", "50000000000000000000001", "49999999999999999999", "500001", "9999999"]
-            {
-                let written = format!("{whole}.{part}");
-                let value: Value = serde_json::from_str(&written).expect("JSON");
-                for places in [0, 3, 9] {
-                    let exact = Decimal::parse(&written).and_then(|number| number.shifted(places));
-                    let rounded = double(&value, places);
-                    assert!(rounded.is_none() || rounded == exact, "{written}, {places}: {rounded:?}, {exact:?}");
-                    certain += usize::from(rounded.is_some());
+        let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let (mut certain, mut not) = (0, 0);
+        let mut look = |written: &str| {
+            for places in [0, 3, 9] {
+                let exact = Decimal::parse(written).and_then(|number| number.shifted(places));
+                let rounded = double(&value(written), places);
+                assert!(rounded.is_none() || rounded == exact, "{written}, {places}: {rounded:?}, {exact:?}");
+                *(if rounded.is_some() { &mut certain } else { &mut not }) += 1;
+            }
+        };
+        // Next to a half, above and below it, by all distances.
+        for whole in (0..400_u64).chain([1 << 20, 123_456_789_012, (1 << 45) + 3]) {
+            for distance in 1..25 {
+                for tail in [format!("4{}", "9".repeat(distance)), format!("5{}1", "0".repeat(distance))] {
+                    for exponent in [0, 3, 9, 12] {
+                        look(&format!("{whole}.{tail}e-{exponent}"));
+                    }
                 }
             }
         }
-        assert!(certain > 100, "{certain}");
-        for text in ["-1.5", "1e300", "0.5", "\"1.25\"", "null"] {
-            assert_eq!(double(&serde_json::from_str(text).expect("JSON"), 0), None, "{text}");
+        for written in ["0", "-0.0", "1e-320", "0.123456789012345678901234567890", "18446744073709551615"] {
+            look(written);
+        }
+        assert!(certain > 100_000 && not > 10_000, "{certain}, {not}");
+        let known = [("0.25", 9, 250_000_000), ("2.5e-4", 9, 250_000), ("7", 3, 7_000)];
+        for (text, places, rounded) in known {
+            assert_eq!(double(&value(text), places), Some(rounded), "{text}");
+        }
+        for text in ["-1.5", "-1e-400", "1e300", "0.5", "\"1.25\"", "null"] {
+            assert_eq!(double(&value(text), 0), None, "{text}");
         }
     }
 

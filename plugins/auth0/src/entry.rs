@@ -42,12 +42,13 @@ pub(crate) fn read(json: &Json) -> Verdict {
     if json.fields().is_none() {
         return Verdict::malformed("an entry: a JSON object");
     }
-    let data = Json::over(if json.at("data").is_object() { json.at("data") } else { json.value() });
+    let inner = Json::over(json.at("data"));
+    let data = if inner.fields().is_some() { &inner } else { json };
     let code = data.text("type");
     if code.is_empty() {
         return Verdict::missing("type");
     }
-    let role = (code == "sapi").then(|| roles::change(&data)).flatten();
+    let role = (code == "sapi").then(|| roles::change(data)).flatten();
     let meaning = match (&role, table(&code)) {
         (Some(_), _) => Meaning { kind: "role_changed", severity: "info", failed: false },
         (None, Some(meaning)) => meaning,
@@ -56,21 +57,21 @@ pub(crate) fn read(json: &Json) -> Verdict {
     let mut event = Event::new("system", meaning.kind);
     event.severity = meaning.severity;
     event.occurred_at = data.first_time(&["date"]);
-    event.message = message(&data);
-    event.org_hints = org_hints(&data);
-    let id = Json::over(json.value()).first_text(&["log_id", "data.log_id", "_id", "data._id"]);
+    event.message = message(data);
+    event.org_hints = org_hints(data);
+    let id = json.first_text(&["log_id", "data.log_id", "_id", "data._id"]);
     if !id.is_empty() {
         event.dedupe_key = format!("auth0:{id}");
     }
-    keep(&mut event, &data, &code, meaning.failed);
+    keep(&mut event, data, &code, meaning.failed);
     match role {
         Some(role) => {
-            event.actor = person(&data, "details.request.auth.user.");
+            event.actor = person(data, "details.request.auth.user.");
             event.recipient = role.user;
             event.attribute("operation", role.operation);
             event.attribute("roles", role.roles);
         }
-        None => whom(&mut event, &data),
+        None => whom(&mut event, data),
     }
     Verdict::Emit(vec![event])
 }

@@ -23,12 +23,13 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// Files as they are.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     (".gitignore", "/target\n*.wasm\n"),
     ("Cargo.lock", include_str!("../../Cargo.lock")),
     ("wit/collector.wit", include_str!("../../wit/collector.wit")),
     ("sdk/Cargo.toml", include_str!("../../sdk/Cargo.toml")),
     ("sdk/src/lib.rs", include_str!("../../sdk/src/lib.rs")),
+    ("sdk/src/attributes.rs", include_str!("../../sdk/src/attributes.rs")),
     ("sdk/src/cases.rs", include_str!("../../sdk/src/cases.rs")),
     ("sdk/src/cases/media_type.rs", include_str!("../../sdk/src/cases/media_type.rs")),
     ("sdk/src/cases/render.rs", include_str!("../../sdk/src/cases/render.rs")),

@@ -8,7 +8,7 @@ use crate::{event, failure};
 /// More fields than any post has; user variables are among them.
 const MAX_FIELDS: usize = 500;
 
-/// Every field that is read, sorted.
+/// Every field that is read.
 const READ: [&str; 17] = [
     "Message-Id",
     "code",

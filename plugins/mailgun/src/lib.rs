@@ -12,7 +12,7 @@ mod recipient;
 use serde_json::Value;
 use system_log_plugin::{Call, Json, Outcome, Record, Verdict, export_collector, test_cases};
 
-/// Every field that is read, sorted. Of what Mailgun sends nothing else is looked at: variables, clients, storage.
+/// Every field that is read. Of what Mailgun sends nothing else is looked at: variables, clients, storage.
 const READ: [&str; 34] = [
     "@timestamp",
     "attempt-no",

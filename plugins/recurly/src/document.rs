@@ -9,7 +9,7 @@ mod tree;
 use std::borrow::Cow;
 use std::mem;
 
-use system_log_plugin::Verdict;
+use system_log_plugin::{Verdict, mix};
 
 /// Recurly nests five levels.
 const MAX_DEPTH: usize = 64;
@@ -52,11 +52,9 @@ const SLOTS: usize = 256;
 /// No element.
 const NONE: usize = usize::MAX;
 
-/// Where elements of a path are found. Few bytes tell one path from most others.
+/// Where elements of a path are found.
 fn slot(path: &[u8]) -> usize {
-    let at = |place: usize| path.get(place).map_or(0, |byte| usize::from(*byte));
-    let (length, last) = (path.len(), path.len().saturating_sub(1));
-    (length * 37 + at(last) * 11 + at(length / 2) * 23 + at(length * 3 / 4) * 71) % SLOTS
+    mix(path) % SLOTS
 }
 
 impl<'t> Fields<'t> {
@@ -129,10 +127,11 @@ impl<'t> Fields<'t> {
 #[derive(Debug, Default)]
 struct Builder<'t> {
     name: Cow<'t, str>,
-    /// The slot in the place of the next one of it.
     elements: Vec<Element<'t>>,
+    /// Of each element.
+    slots: Vec<usize>,
     open: Vec<Open>,
-    /// That of the last element; what is above the next one is a part of it.
+    /// Path of the element begun last; [`Open::path`] says how much of it is that of one above.
     path: Vec<u8>,
 }
 
@@ -160,7 +159,8 @@ impl<'t> Builder<'t> {
         let mut here = Open { element: NONE, path: self.path.len(), absent: parent.absent || nil };
         if !here.absent {
             here.element = self.elements.len();
-            self.elements.push(Element { name, text, code, parent: parent.element, next: slot(&self.path) });
+            self.elements.push(Element { name, text, code, parent: parent.element, next: NONE });
+            self.slots.push(slot(&self.path));
         }
         self.open.push(here);
         self.open.len() <= MAX_DEPTH
@@ -184,9 +184,8 @@ impl<'t> Builder<'t> {
     fn finish(mut self) -> Fields<'t> {
         let mut slots = [NONE; SLOTS];
         // From the last one on, so that those of a slot follow each other as in the document.
-        for (at, element) in self.elements.iter_mut().enumerate().rev() {
-            let slot = element.next;
-            element.next = mem::replace(&mut slots[slot], at);
+        for (at, (element, slot)) in self.elements.iter_mut().zip(&self.slots).enumerate().rev() {
+            element.next = mem::replace(&mut slots[*slot], at);
         }
         Fields { name: self.name, elements: self.elements, slots }
     }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::types::{self, Kind, Type};
 use crate::{key, row};
 
-/// Every field that is read, sorted; of an object of the API there are many more.
+/// Every field that is read; of an object of the API there are many more.
 const READ: [&str; 33] = [
     "account",
     "account_code",
@@ -81,7 +81,7 @@ const REASON: &[&str] = &[
 const STATUS_CODE: &[&str] = &["transaction.status_code", "status_code"];
 
 /// What the notification and its account are called: asked for once, used for details, hints and the key.
-struct Names<'j> {
+struct Identity<'j> {
     id: Cow<'j, str>,
     uuid: Cow<'j, str>,
     account: Cow<'j, str>,
@@ -120,10 +120,10 @@ pub(crate) fn read(record: &Record, config: Config) -> Verdict {
     event.occurred_at = json.first_time(&["event_time"]);
     event.recipient = json.first_text(EMAIL);
     event.message = message(&json, kind);
-    let names = Names { id: text(&json, "id"), uuid: text(&json, "uuid"), account: json.first_str(ACCOUNT_CODE) };
-    details(&mut event, &json, kind, &names);
-    hints(&mut event, &json, kind, &names);
-    event.dedupe_key = dedupe_key(&json, record, &names);
+    let identity = Identity { id: text(&json, "id"), uuid: text(&json, "uuid"), account: json.first_str(ACCOUNT_CODE) };
+    details(&mut event, &json, kind, &identity);
+    hints(&mut event, &json, kind, &identity);
+    event.dedupe_key = dedupe_key(&json, record, &identity);
     row::keep(&mut event, "notification_id", key::notification_id(record).unwrap_or_default());
     Verdict::Emit(vec![event])
 }
@@ -159,44 +159,44 @@ fn message(json: &Json, kind: Kind) -> String {
     row::subscription(what, &plan, &json.first_str(&["subscription.quantity"]))
 }
 
-fn details(event: &mut Event, json: &Json, kind: Kind, names: &Names<'_>) {
-    row::keep(event, "recurly_id", &names.id);
-    row::keep(event, "account_code", &names.account);
+fn details(event: &mut Event, json: &Json, kind: Kind, identity: &Identity<'_>) {
+    row::keep(event, "recurly_id", &identity.id);
+    row::keep(event, "account_code", &identity.account);
     for (name, paths) in DETAILS {
         row::keep(event, name, &json.first_str(paths));
     }
     // What XML calls the transaction's id is the uuid here.
     let uuid = if kind.is_payment() { "transaction_id" } else { "subscription_uuid" };
-    row::keep(event, uuid, &names.uuid);
+    row::keep(event, uuid, &identity.uuid);
     if kind == Kind::PaymentFailed {
         row::keep(event, "reason", &json.first_str(REASON));
         row::keep(event, "status_code", &json.first_str(STATUS_CODE));
     }
 }
 
-fn hints(event: &mut Event, json: &Json, kind: Kind, names: &Names<'_>) {
-    row::hint(event, "account_code", &names.account);
+fn hints(event: &mut Event, json: &Json, kind: Kind, identity: &Identity<'_>) {
+    row::hint(event, "account_code", &identity.account);
     row::hint(event, "subscription", &text(json, "subscription_uuid"));
     if let Some(ids) = json.at("transaction.subscription_ids").as_array() {
         ids.iter().take(row::MAX_LISTED).for_each(|id| row::hint(event, "subscription", &scalar(id)));
     }
     let own = if kind.is_payment() { "transaction" } else { "subscription" };
-    row::hint(event, own, &names.uuid);
-    row::hint(event, own, &names.id);
+    row::hint(event, own, &identity.uuid);
+    row::hint(event, own, &identity.id);
 }
 
 /// Without a notification's id, resource and time tell one from another; where either is missing two notifications could
 /// look the same, and none must be lost for that.
-fn dedupe_key(json: &Json, record: &Record, names: &Names<'_>) -> String {
+fn dedupe_key(json: &Json, record: &Record, identity: &Identity<'_>) -> String {
     if let Some(id) = key::notification_id(record) {
         return key::of_notification(id);
     }
     let time = text(json, "event_time");
-    if time.is_empty() || (names.id.is_empty() && names.uuid.is_empty()) {
+    if time.is_empty() || (identity.id.is_empty() && identity.uuid.is_empty()) {
         return String::new();
     }
     let [site, object, event] = ["site_id", "object_type", "event_type"].map(|field| text(json, field));
-    key::of_json(&[&site, &object, &event, &names.id, &names.uuid, &time])
+    key::of_json(&[&site, &object, &event, &identity.id, &identity.uuid, &time])
 }
 
 fn text<'j>(json: &'j Json<'_>, field: &str) -> Cow<'j, str> {

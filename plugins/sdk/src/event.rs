@@ -47,7 +47,8 @@ impl Event {
         Self { log, kind: kind.into(), ..Self::default() }
     }
 
-    /// Keeps an attribute unless it says nothing: null, empty text, empty list or object.
+    /// Keeps an attribute unless it says nothing: null, empty text, empty list or object. A name that is made, and not written
+    /// in the collector, is passed as a `String`.
     pub fn attribute(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let value = value.into();
         let empty = match &value {

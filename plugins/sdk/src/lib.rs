@@ -52,7 +52,8 @@ static HEAP: heap::Heap = heap::Heap::new();
 pub use attributes::Attributes;
 pub use event::{Actor, AiUsage, Change, Event, OrgHint, Outcome, SourceTime, Verdict, Webhook};
 pub use json::{Json, integer, scalar, under};
-pub use names::Names;
+#[doc(hidden)]
+pub use names::mix;
 
 /// What is the same for every record of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ const DEPTH: usize = 4;
 
 /// A set that has every dotted path of an object, and others rarely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names {
+pub(crate) struct Names {
     bits: [u64; BITS / 64],
     /// Whether there are paths of more names than those that were added.
     is_deeper: bool,
@@ -19,7 +19,7 @@ pub struct Names {
 impl Names {
     /// Those of a value; none when it is no object.
     #[must_use]
-    pub fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         let mut names = Self { bits: [0; BITS / 64], is_deeper: false };
         if let Value::Object(fields) = value {
             names.add_all(fields, &mut Vec::with_capacity(64), DEPTH);
@@ -48,7 +48,7 @@ impl Names {
     /// Whether a dotted path may be there; `false` is certain.
     #[must_use]
     #[inline]
-    pub fn may_have(&self, path: &str) -> bool {
+    pub(crate) fn may_have(&self, path: &str) -> bool {
         let bit = mix(path.as_bytes()) % BITS;
         self.bits[bit / 64] & (1 << (bit % 64)) != 0 || (self.is_deeper && path.split('.').count() > DEPTH)
     }
@@ -56,7 +56,7 @@ impl Names {
 
 /// Few bytes of a path tell it from most others, and reading all of them would cost as much as looking it up.
 #[inline]
-pub(crate) const fn mix(path: &[u8]) -> usize {
+pub const fn mix(path: &[u8]) -> usize {
     match path {
         [] => 0,
         [first, .., last] => {

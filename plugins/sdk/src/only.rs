@@ -147,6 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn names_that_share_a_slot_are_found_all_the_same() {
+        // Alike in all that the slot is made of, and more than there are slots behind it.
+        let names: Vec<String> = (0..200).map(|at| format!("a{at:03}bcdefgz")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(names.iter().all(|name| mix(name.as_bytes()) == mix(names[0].as_bytes())));
+        for count in [0, 1, 2, 63, 64, 65, 200] {
+            let kept = Kept::of(&names[..count]);
+            assert!(names[..count].iter().all(|name| kept.has(name)), "{count}");
+            assert!(names[count..].iter().chain(&["", "a", "a200bcdefgz"]).all(|name| !kept.has(name)), "{count}");
+        }
+        assert!(Kept::of(&["", "a"]).has("") && !Kept::of(&[]).has(""));
+    }
+
+    #[test]
     fn what_is_not_kept_is_checked_all_the_same() {
         for broken in [r#"{"c": }"#, r#"{"c": [1,]}"#, r#"{"c": "\x"}"#, r#"{"c": 1"#, "{} x", "", "{\"c\": \"\u{1}\"}"]
         {

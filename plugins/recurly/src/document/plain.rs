@@ -6,16 +6,18 @@
 
 use std::borrow::Cow;
 
+use super::tree::{MAX_ATTRIBUTES, MAX_NAMESPACES};
 use super::{Builder, Fields, is_nil};
 
 /// Those of an element; Recurly writes two at most.
-const MAX_ATTRIBUTES: usize = 4;
+const MAX_OF_AN_ELEMENT: usize = 4;
 
 /// The fields of a document in that shape.
 pub(super) fn read(text: &str) -> Option<Fields<'_>> {
     let mut rest = after_declaration(text)?;
     let mut fields = Builder::default();
     let mut names = Vec::new();
+    let mut count = 0;
     loop {
         let tag = rest.strip_prefix('<')?;
         let mut has_ended = false;
@@ -24,7 +26,7 @@ pub(super) fn read(text: &str) -> Option<Fields<'_>> {
             has_ended = true;
         } else {
             let (name, after) = name(tag)?;
-            let (nil, code, after) = attributes(after)?;
+            let (nil, code, after) = attributes(after, &mut count)?;
             if !fields.begin(Cow::Borrowed(name), "".into(), nil, Cow::Borrowed(code)) {
                 return None;
             }
@@ -37,15 +39,17 @@ pub(super) fn read(text: &str) -> Option<Fields<'_>> {
             }
         }
         if has_ended && fields.end() {
-            return rest.bytes().all(is_space).then(|| fields.finish());
+            // What the other parser may find too much is left to it.
+            let is_bounded = count < MAX_NAMESPACES / 2 || (count < MAX_ATTRIBUTES / 2 && !text.contains("xmlns"));
+            return (is_bounded && rest.bytes().all(is_space)).then(|| fields.finish());
         }
-        let (text, next) = rest.split_at(rest.bytes().position(|byte| byte == b'<')?);
-        if !text.bytes().all(is_space) {
+        let (between, next) = rest.split_at(rest.bytes().position(|byte| byte == b'<')?);
+        if !between.bytes().all(is_space) {
             // At the end of an element, so that it has one.
-            if !next.starts_with("</") || !is_plain(text) {
+            if !next.starts_with("</") || !is_plain(between) {
                 return None;
             }
-            fields.text(text.trim());
+            fields.text(between.trim());
         }
         rest = next;
     }
@@ -59,7 +63,7 @@ fn after_declaration(text: &str) -> Option<&str> {
         Some(rest) => name(rest)?.1.strip_prefix('"')?,
         None => rest,
     };
-    rest.strip_prefix("?>").map(str::trim_ascii_start)
+    rest.strip_prefix("?>").map(|rest| rest.trim_start_matches([' ', '\t', '\n', '\r']))
 }
 
 /// A name of the usual letters, and what follows it.
@@ -70,9 +74,9 @@ fn name(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether an element is nil, its code, and what follows its attributes.
-fn attributes(text: &str) -> Option<(bool, &str, &str)> {
+fn attributes<'t>(text: &'t str, all: &mut usize) -> Option<(bool, &'t str, &'t str)> {
     let (mut nil, mut code, mut rest) = (false, "", text);
-    let mut known = [""; MAX_ATTRIBUTES];
+    let mut known = [""; MAX_OF_AN_ELEMENT];
     let mut count = 0;
     while let Some(after) = rest.strip_prefix(' ') {
         if after.starts_with("/>") {
@@ -85,6 +89,7 @@ fn attributes(text: &str) -> Option<(bool, &str, &str)> {
         }
         *known.get_mut(count)? = name;
         count += 1;
+        *all += 1;
         match name {
             "nil" => nil = is_nil(value),
             "code" => code = value.trim(),
@@ -100,7 +105,7 @@ const fn is_space(byte: u8) -> bool {
 }
 
 /// Whether each character stands for itself: no reference, no end of a section, nothing that XML forbids or reads as another
-/// one. Of U+FFFE and U+FFFF, which it forbids, the second byte is that.
+/// one, and nothing that looks like an attribute. Of U+FFFE and U+FFFF, which it forbids, the second byte is 0xbf.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'&' | b'<' | b'>' | 0xbf))
+    text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'&' | b'<' | b'=' | b'>' | 0xbf))
 }

@@ -132,6 +132,11 @@ fn a_plain_document_says_what_the_parser_of_all_xml_says() {
         "\u{feff}",
         "?>",
         "<?xml",
+        "\u{b}",
+        "\u{c}",
+        "\u{85}",
+        "\u{2028}",
+        "=\"",
     ];
     let mut plain = 0;
     for (at, c) in PLAIN.char_indices().chain([(PLAIN.len(), ' ')]) {
@@ -147,6 +152,60 @@ fn a_plain_document_says_what_the_parser_of_all_xml_says() {
         }
     }
     assert!(plain > 500, "{plain}");
+}
+
+#[test]
+fn what_the_parser_finds_too_much_is_not_read_in_one_pass() {
+    for text in [
+        format!("<r>{}</r>", "<a t=\"x\"/>".repeat(5_000)),
+        format!("<r>{}</r>", "<a t=\"x\">xmlns</a>".repeat(70)),
+        format!("<r>{}</r>", "<a t=\"x\">t =\"x\" =\"y\"</a>".repeat(1_500)),
+    ] {
+        assert!(tree::read(&text).is_err());
+        assert_eq!(read(&text), tree::read(&text));
+    }
+}
+
+#[test]
+fn every_path_finds_its_elements_and_no_others() {
+    let names = ["a", "b", "xb", "ab", "x", "a.b", "id", "di"];
+    let mut text = String::from("<r>");
+    for (at, outer) in names.iter().cycle().take(80).enumerate() {
+        text += &format!("<{outer}{}>", at % 20);
+        names.iter().for_each(|inner| text += &format!("<{inner}>{at}{inner}</{inner}>"));
+        text += &format!("</{outer}{}>", at % 20);
+    }
+    text += "<x><b>1</b></x><x.b>2</x.b><b>3</b></r>";
+    let fields = read(&text).expect("XML");
+    let document = roxmltree::Document::parse(&text).expect("XML");
+    let path_of = |node: roxmltree::Node<'_, '_>| {
+        let mut names: Vec<_> =
+            node.ancestors().filter(|node| node.is_element()).map(|n| n.tag_name().name()).collect();
+        names.pop();
+        names.reverse();
+        names.join(".")
+    };
+    let leaves = document.descendants().filter(|node| node.is_element() && node.text().is_some());
+    let mut expected = std::collections::BTreeMap::<String, Vec<&str>>::new();
+    leaves.for_each(|node| expected.entry(path_of(node)).or_default().push(node.text().unwrap_or_default()));
+    assert!(expected.len() > 256, "{}", expected.len());
+    for (path, texts) in &expected {
+        // A name may hold a dot: then two elements have one path.
+        assert_eq!(fields.texts(path).collect::<Vec<_>>(), *texts, "{path}");
+    }
+    // Enough others to meet every slot.
+    let letters = || ('a'..='z').chain(['.']);
+    let before = || letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
+    for path in expected.keys().step_by(7) {
+        for other in
+            before().flat_map(|before| [format!("{before}{path}"), format!("{before}{}", path.replace('.', ".."))])
+        {
+            assert_eq!(fields.texts(&other).count(), expected.get(&other).map_or(0, Vec::len), "{other}");
+        }
+    }
+    for path in ["", ".", "x.", ".b", "r", "r.x.b", "x.b.c", "c"] {
+        assert_eq!(fields.texts(path).count(), 0, "{path}");
+    }
 }
 
 #[test]

@@ -10,9 +10,9 @@ use system_log_plugin::Verdict;
 use super::{Builder, Fields, MAX_DEPTH, is_nil};
 
 /// Recurly declares none. The parser looks through all of them for each element.
-const MAX_NAMESPACES: usize = 64;
+pub(super) const MAX_NAMESPACES: usize = 64;
 /// Recurly writes two for an element at most. The parser compares those of an element with each other.
-const MAX_ATTRIBUTES: usize = 4_096;
+pub(super) const MAX_ATTRIBUTES: usize = 4_096;
 
 pub(super) fn read(text: &str) -> Result<Fields<'_>, Verdict> {
     let document = parse(text)?;
@@ -30,7 +30,14 @@ pub(super) fn read(text: &str) -> Result<Fields<'_>, Verdict> {
         }
         let owned = |text: &str| Cow::Owned(text.to_owned());
         let code = owned(node.attribute("code").unwrap_or_default().trim());
-        if !fields.begin(owned(node.tag_name().name()), owned(own_text(node).trim()), nil(node), code) {
+        let mut texts = node.children().filter(Node::is_text).filter_map(|node| node.text());
+        let text = match (texts.next(), texts.next()) {
+            (Some(first), Some(second)) => {
+                Cow::Owned([first, second].into_iter().chain(texts).collect::<String>().trim().to_owned())
+            }
+            (only, _) => owned(only.unwrap_or_default().trim()),
+        };
+        if !fields.begin(owned(node.tag_name().name()), text, nil(node), code) {
             return Err(Verdict::malformed(format!("payload: elements nested deeper than {MAX_DEPTH}")));
         }
     }
@@ -56,10 +63,6 @@ fn parse(text: &str) -> Result<Document<'_>, Verdict> {
 /// At most so many attributes: each has a `=` before a quote, wherever else that may stand.
 fn attributes(text: &str) -> usize {
     text.split('=').skip(1).filter(|rest| rest.trim_start().starts_with(['"', '\''])).count()
-}
-
-fn own_text(element: Node<'_, '_>) -> String {
-    element.children().filter(Node::is_text).filter_map(|node| node.text()).collect()
 }
 
 fn nil(element: Node<'_, '_>) -> bool {
