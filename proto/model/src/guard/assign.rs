@@ -56,7 +56,7 @@ impl Scan<'_> {
             return;
         };
         let flag = text[begin..start].ends_with(b"--") || (start == begin + 1 && text[begin] == b'-');
-        match self.attached(start, end) {
+        match self.attached(start, end).or_else(|| self.told(end)) {
             Some(attached) => self.judge(key, start, attached),
             None => self.spaced(key, start, end, flag),
         }
@@ -122,6 +122,34 @@ impl Scan<'_> {
             tight,
             bare_json: key_quoted && quote.is_none() && text[end] == b'"' && text[after - 1] == b':',
         })
+    }
+
+    /// `API key provided: …`, `password you entered: …`: a few words about the name, the last of them before the separator.
+    fn told(&self, end: usize) -> Option<Attached> {
+        let text = self.text;
+        let mut at = end;
+        for _ in 0..3 {
+            let from = skip_blanks(text, at, 2);
+            let len = text[from..].iter().take(NAME).take_while(|b| b.is_ascii_alphabetic()).count();
+            let word = &text[from..from + len];
+            if from == at || len == 0 {
+                return None;
+            }
+            at = from + len;
+            match text.get(at) {
+                Some(b':' | b'=') if is_telling(word) => {
+                    let start = skip_blanks(text, at + 1, 4);
+                    let (start, quote) = opened(text, start, false);
+                    let attached =
+                        Attached { start, quote, element: false, called: false, tight: false, bare_json: false };
+                    return Some(attached);
+                }
+                Some(b'.') if text.get(at + 1) == Some(&b' ') => at += 1,
+                Some(b' ') => {}
+                _ => return None,
+            }
+        }
+        None
     }
 
     fn judge(&mut self, key: Key, name: usize, attached: Attached) {
@@ -259,6 +287,35 @@ impl Scan<'_> {
     }
 }
 
+/// What is said of a secret right before it is shown.
+fn is_telling(word: &[u8]) -> bool {
+    const WORDS: [&str; 22] = [
+        "entered",
+        "expired",
+        "found",
+        "given",
+        "got",
+        "header",
+        "invalid",
+        "passed",
+        "presented",
+        "provided",
+        "received",
+        "rejected",
+        "revoked",
+        "sent",
+        "set",
+        "specified",
+        "submitted",
+        "supplied",
+        "unknown",
+        "used",
+        "valid",
+        "value",
+    ];
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 const fn splits(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || is_quote(byte)
@@ -328,7 +385,7 @@ fn closers(value: &[u8]) -> usize {
 }
 
 /// Long, machine-made, and in no form that ids have.
-fn is_made(word: &[u8]) -> bool {
+pub(super) fn is_made(word: &[u8]) -> bool {
     let shape = Shape::of(word);
     word.len() >= 20 && !is_open(word) && (shape.machine_made() || (shape.all_hex() && shape.letters() > 3))
 }

@@ -145,7 +145,7 @@ static LOCKS: LazyLock<WordSet> = LazyLock::new(|| {
     set("access account activation admin aes api apis app application auth authorization cipher client consumer \
          crypto decryption deploy encrypt encryption functions hmac ingest integration jwt licence license mailgun \
          master openai pgp private rsa sas secret sendgrid service shared sign signing ssh ssl storage stripe \
-         subscription symmetric tls twilio wallet webhook")
+         subscription symmetric tls twilio virtual wallet webhook")
 });
 
 /// `x_key` that finds or names something.

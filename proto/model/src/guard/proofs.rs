@@ -1,6 +1,7 @@
 //! The guard's promises: secrets of every kind in every carrier go, what only looks like one stays.
 
 mod languages;
+mod told;
 
 use super::Guard;
 use super::samples::{ALNUM, BASE32, HEX, LOWER, Rng, URL64};

@@ -8,7 +8,7 @@ use super::formats::FORMATS;
 use super::keys::{FOREIGN, Key, STEMS, VENDORS};
 use super::kind::{MARKER, MARKER_MAX, Span};
 use super::text::Ahead;
-use super::url::HOOKS;
+use super::url::{HOOKS, LINKS};
 
 /// What a literal found by the prefilter may be the sign of.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,7 @@ enum Sign {
     Url,
     Oracle,
     Hook,
+    Link,
     Telegram,
     Azure,
     Terraform,
@@ -53,6 +54,12 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
         ("card", Sign::Card),
         ("kreditkarte", Sign::Card),
         ("tarjeta", Sign::Card),
+        ("visa", Sign::Card),
+        ("amex", Sign::Card),
+        ("maestro", Sign::Card),
+        ("american express", Sign::Card),
+        ("pan ", Sign::Card),
+        ("pan:", Sign::Card),
         ("\"pan\"", Sign::Card),
         ("\"cc\"", Sign::Card),
         ("bearer ", Sign::Scheme),
@@ -78,6 +85,7 @@ static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| {
         ("-token-", Sign::Prefixed),
         ("-us", Sign::Mailgun),
     ];
+    signs.extend(LINKS.iter().map(|link| (*link, Sign::Link)));
     signs.extend(HOOKS.iter().map(|hook| (*hook, Sign::Hook)));
     signs.extend(FORMATS.iter().enumerate().map(|(at, format)| (format.prefix, Sign::Format(at))));
     let names = STEMS.split_ascii_whitespace().chain(VENDORS.split_ascii_whitespace()).chain(FOREIGN);
@@ -154,6 +162,7 @@ impl Scan<'_> {
             Sign::Putty => self.putty(end),
             Sign::Url => self.url(end),
             Sign::Oracle => self.oracle(end),
+            Sign::Link => self.link(end),
             Sign::Hook => self.hook(end),
             Sign::Telegram => self.telegram(start),
             Sign::Azure => self.azure(start),

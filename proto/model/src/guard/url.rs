@@ -1,5 +1,6 @@
 //! Secrets in URLs: the password before `@`, and addresses that are secrets themselves. Query parameters go by name.
 
+use super::assign::is_made;
 use super::entropy::Shape;
 use super::keys::{Key, Strength};
 use super::kind::{Kind, MARKER, Span};
@@ -16,6 +17,24 @@ pub(super) const HOOKS: [&str; 8] = [
     "webhook.office.com/webhookb2/",
     "hooks.zapier.com/hooks/catch/",
     "chat.googleapis.com/v1/spaces/",
+];
+
+/// Ends of paths behind which a link's token lets anybody in.
+pub(super) const LINKS: [&str; 14] = [
+    "/reset/",
+    "/reset-password/",
+    "/reset_password/",
+    "/password-reset/",
+    "/password_reset/",
+    "/invite/",
+    "/invitation/",
+    "/invitations/",
+    "/magic-link/",
+    "/magic_link/",
+    "/verify-email/",
+    "/confirm-email/",
+    "/confirmation/",
+    "/activate/",
 ];
 
 /// Longest authority that is read.
@@ -110,6 +129,24 @@ impl Scan<'_> {
         let head = &text[from..from + path(64)];
         if head.len() >= 8 && !head.starts_with(MARKER.as_bytes()) && head.iter().any(u8::is_ascii_digit) {
             self.found(Span::new(from, from + path(usize::MAX), Kind::Secret));
+        }
+    }
+
+    /// The token of a link, one or two segments behind where a path ends; a made one, since ids stand there too.
+    pub(super) fn link(&mut self, from: usize) {
+        let text = self.text;
+        let segment = |from: usize| {
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'.' | b'~');
+            from + text[from..].iter().take(512).take_while(|b| is_token(**b)).count()
+        };
+        let end = segment(from);
+        let next = (text.get(end) == Some(&b'/')).then(|| (end + 1, segment(end + 1)));
+        for (start, end) in [(from, end)].into_iter().chain(next) {
+            let token = &text[start..end];
+            // Django writes when it was made before it.
+            if is_made(token) || token.rsplit(|b| *b == b'-').next().is_some_and(is_made) {
+                self.found(Span::new(start, end, Kind::Token));
+            }
         }
     }
 
