@@ -190,7 +190,11 @@ impl Road {
             dry_run: context.dry_run,
         };
         match admit::admit(&self.store, &setting, verdict) {
-            Admitted::Answer(result) => result,
+            // A collector's own words may quote the payload.
+            Admitted::Answer(result) => {
+                let message = self.guard.text(&result.message).into_owned();
+                RecordResult { message, ..result }
+            }
             Admitted::Store { groups, claim } => {
                 let mut shown = Vec::new();
                 for group in groups {

@@ -102,7 +102,7 @@ fn kind(json: &Json, usage: Option<&(Spelling, Counts)>) -> Option<Kind> {
         return Some(Kind::Embedding);
     }
     if has(&["candidates", "choices", "generations", "output.message", "stop_reason", "finish_reason"])
-        || matches!(json.text("type").as_str(), "message" | "message_delta" | "completion")
+        || matches!(json.text("type").as_str(), "message" | "message_delta" | "message-end" | "completion")
     {
         return Some(Kind::Chat);
     }
@@ -200,7 +200,14 @@ fn keep(body: &mut Body, json: &Json) {
         ("service_tier", &["service_tier", "usage.service_tier", "usageMetadata.serviceTier"]),
         (
             "finish_reason",
-            &["finish_reason", "stop_reason", "stopReason", "delta.stop_reason", "incomplete_details.reason"],
+            &[
+                "finish_reason",
+                "stop_reason",
+                "stopReason",
+                "delta.stop_reason",
+                "delta.finish_reason",
+                "incomplete_details.reason",
+            ],
         ),
         ("block_reason", &["promptFeedback.blockReason"]),
         ("system_fingerprint", &["system_fingerprint"]),

@@ -126,7 +126,7 @@ impl Usage<'_> {
 }
 
 /// Where a body keeps its usage, the most telling place first. The empty name is the body itself: a bare usage object.
-const PLACES: [&str; 13] = [
+const PLACES: [&str; 14] = [
     "usage",
     "usageMetadata",
     "usage_metadata",
@@ -135,6 +135,7 @@ const PLACES: [&str; 13] = [
     "meta.usage",
     "meta",
     "message.usage",
+    "delta.usage",
     "amazon-bedrock-invocationMetrics",
     "token_usage",
     "tokenUsage",

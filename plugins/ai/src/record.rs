@@ -69,9 +69,10 @@ fn is_record(json: &Json) -> bool {
 fn response<'a>(doc: &'a Doc<'_>) -> Option<Doc<'a>> {
     let inner = match doc.json().at("response") {
         Value::Null => return None,
-        Value::String(text) if text.contains("data:") => {
-            let events = stream::events(text);
-            if events.is_empty() { doc.part("response") } else { stream::merged(&events).into_owned() }
+        Value::String(text) => {
+            let whole = doc.part("response");
+            let events = if whole.json().value().is_null() { stream::events(text) } else { Vec::new() };
+            if events.is_empty() { whole } else { stream::merged(&events).into_owned() }
         }
         Value::Array(items) => stream::merged(items),
         _ => doc.part("response"),

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::doc::Doc;
 
@@ -13,7 +13,7 @@ use crate::doc::Doc;
 pub(crate) enum Part {
     /// It holds the answer's usage, under `response`.
     Response,
-    /// Anthropic's `message_delta`, Bedrock's last event: it holds the usage itself.
+    /// Anthropic's `message_delta`, Cohere's `message-end`, Bedrock's last event: it holds the usage itself.
     Delta,
     /// Nothing to count yet.
     Unfinished,
@@ -30,13 +30,23 @@ pub(crate) fn part(doc: &Doc) -> Option<Part> {
         "response.completed" | "response.failed" | "response.incomplete" | "response.cancelled" | "response.done" => {
             Some(Part::Response)
         }
-        "message_delta" => Some(Part::Delta),
+        "message_delta" | "message-end" => Some(Part::Delta),
         "message_start"
         | "message_stop"
         | "content_block_start"
         | "content_block_delta"
         | "content_block_stop"
-        | "ping" => Some(Part::Unfinished),
+        | "ping"
+        | "message-start"
+        | "content-start"
+        | "content-delta"
+        | "content-end"
+        | "tool-plan-delta"
+        | "tool-call-start"
+        | "tool-call-delta"
+        | "tool-call-end"
+        | "citation-start"
+        | "citation-end" => Some(Part::Unfinished),
         kind if kind.starts_with("response.") => Some(Part::Unfinished),
         _ => None,
     }
@@ -51,14 +61,18 @@ pub(crate) fn is_one(items: &[Value]) -> bool {
         id.is_some() && items.iter().all(|item| text(item, name) == id || item.get(name).is_none())
     };
     let chunk = text(first, "object").as_deref() == Some("chat.completion.chunk");
-    let event = text(first, "type").is_some_and(|kind| kind == "message_start" || kind.starts_with("response."));
-    let gemini = items.len() > 1 && first.get("candidates").is_some() && same("responseId");
+    let begins = |kind: &str| matches!(kind, "message_start" | "message-start") || kind.starts_with("response.");
+    let event = begins(type_of(first));
+    let is_gemini = |item: &Value| item.get("candidates").is_some() || item.get("usageMetadata").is_some();
+    let breaks = || items.last().is_some_and(|last| !is_gemini(last) && last.get("error").is_some());
+    let gemini = items.len() > 1 && is_gemini(first) && (same("responseId") || breaks());
     (chunk && same("id")) || event || gemini
 }
 
-/// The parts of server-sent events; none when the text is something else.
+/// The parts of server-sent events, or of JSON lines; none when the text is something else.
 pub(crate) fn events(text: &str) -> Vec<Value> {
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    let data =
+        text.lines().filter_map(|line| line.strip_prefix("data:").or(Some(line).filter(|line| line.starts_with('{'))));
     data.filter_map(|data| serde_json::from_str(data.trim()).ok()).collect()
 }
 
@@ -70,20 +84,63 @@ pub(crate) fn merged(items: &[Value]) -> Doc<'_> {
     }
 }
 
-/// Mostly one of the parts has all there is.
+/// Mostly one of the parts has all there is. A stream that broke has its error beside what was told before.
 fn merge(items: &[Value]) -> Cow<'_, Value> {
-    let of_type = |kind: &str| items.iter().find(|item| item.get("type").and_then(Value::as_str) == Some(kind));
-    if let Some(error) = of_type("error") {
-        return Cow::Borrowed(error);
+    let mut whole = whole(items);
+    if let Some(error) = error(items)
+        && let Some(fields) = whole.to_mut().as_object_mut()
+        && fields.get("error").is_none_or(Value::is_null)
+    {
+        fields.insert("error".into(), error);
     }
+    whole
+}
+
+fn type_of(item: &Value) -> &str {
+    item.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What one of the parts says went wrong: as an `error`, as an event of that type, or as Bedrock's exceptions.
+fn error(items: &[Value]) -> Option<Value> {
+    let says_something = |error: &&Value| match error {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        _ => false,
+    };
+    items.iter().find_map(|item| {
+        if let Some(error) = item.get("error").filter(says_something) {
+            return Some(error.clone());
+        }
+        if type_of(item) == "error" {
+            return Some(item.clone());
+        }
+        let (name, exception) = item.as_object()?.iter().find(|(name, _)| name.ends_with("Exception"))?;
+        Some(json!({ "type": name, "message": exception.get("message") }))
+    })
+}
+
+fn whole(items: &[Value]) -> Cow<'_, Value> {
+    let of_type = |kind: &str| items.iter().find(|item| type_of(item) == kind);
     if let Some(start) = of_type("message_start") {
         return Cow::Owned(anthropic(start, items));
     }
+    if let Some(end) = of_type("message-end") {
+        return Cow::Owned(cohere(of_type("message-start"), end));
+    }
     let last = |name: &str| items.iter().rev().find(|item| item.get(name).is_some_and(|value| !value.is_null()));
-    let whole = last("response").and_then(|item| item.get("response"));
+    let whole = last("response").and_then(|item| item.get("response")).filter(|whole| whole.is_object());
     let counted =
         last("usage").or_else(|| last("usageMetadata")).or_else(|| last("x_groq")).or_else(|| last("metadata"));
     whole.or(counted).or(items.first()).map(Cow::Borrowed).unwrap_or_default()
+}
+
+/// What the end says, under the id that the start gave it.
+fn cohere(start: Option<&Value>, end: &Value) -> Value {
+    let mut answer = end.clone();
+    if let (Some(fields), Some(id)) = (answer.as_object_mut(), start.and_then(|start| start.get("id"))) {
+        fields.insert("id".into(), id.clone());
+    }
+    answer
 }
 
 /// The message that was begun, with the last usage told of it: a delta repeats some of the counts and adds none.

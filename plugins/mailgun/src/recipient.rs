@@ -21,7 +21,12 @@ pub(crate) fn address(list: &str) -> String {
                 continue;
             }
             '>' if !quoted && comment == 0 && within.is_some() => break,
-            ',' if !quoted && comment == 0 && within.is_none() => break,
+            ',' | ';' if !quoted && comment == 0 && within.is_none() => break,
+            // `Team: a@example.org, b@example.org;`: the name of a group, and no address within brackets.
+            ':' if !quoted && comment == 0 && within.is_none() && !outside.contains('[') => {
+                outside.clear();
+                continue;
+            }
             _ => {}
         }
         if comment == 0 {
@@ -47,6 +52,9 @@ mod tests {
             ("a@example.org (Ann, at work)", "a@example.org"),
             (r#""john doe"@example.org"#, r#""john doe"@example.org"#),
             ("<a@example.org", "a@example.org"),
+            ("undisclosed-recipients:;", ""),
+            ("Team: a@example.org, b@example.org;", "a@example.org"),
+            ("a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]"),
             ("δοκιμή@παράδειγμα.ελ", "δοκιμή@παράδειγμα.ελ"),
             ("", ""),
         ] {

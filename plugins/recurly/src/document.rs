@@ -156,7 +156,9 @@ impl<'t> Builder<'t> {
             self.path.push(b'.');
         }
         self.path.extend_from_slice(name.as_bytes());
-        let mut here = Open { element: NONE, path: self.path.len(), absent: parent.absent || nil };
+        // A name that looks like a path is nobody's field.
+        let absent = parent.absent || nil || name.contains('.');
+        let mut here = Open { element: NONE, path: self.path.len(), absent };
         if !here.absent {
             here.element = self.elements.len();
             self.elements.push(Element { name, text, code, parent: parent.element, next: NONE });

@@ -118,8 +118,10 @@ fn keep(event: &mut Event, json: &Json) {
 
 /// Why it failed. Without an answer the dispatcher's own word may be all there is: GitHub's "failed to connect".
 fn error(json: &Json, told: Told, state: &str) -> String {
+    // `false` is how some write that there is none.
+    let own = if json.at("error").is_boolean() { "error.message" } else { "error" };
     let error = json.first_text(&[
-        "error",
+        own,
         "error.message",
         "error_message",
         "response_error_name",

@@ -9,6 +9,8 @@ use system_log_plugin::Verdict;
 
 use super::{Builder, Fields, MAX_DEPTH, is_nil};
 
+/// U+FFFD.
+const REPLACEMENT: char = '\u{fffd}';
 /// Recurly declares none. The parser looks through all of them for each element.
 pub(super) const MAX_NAMESPACES: usize = 64;
 /// Recurly writes two for an element at most. The parser compares those of an element with each other.
@@ -17,6 +19,9 @@ pub(super) const MAX_ATTRIBUTES: usize = 4_096;
 pub(super) fn read(text: &str) -> Result<Fields<'_>, Verdict> {
     let document = parse(text)?;
     let mut fields = Builder::default();
+    // The parser writes this in the place of what a reference cannot mean.
+    let may_say_so =
+        text.contains(REPLACEMENT) || ["&#xfffd;", "&#xFFFD;", "&#65533;"].iter().any(|known| text.contains(known));
     // Elements above and including each node, by its id: parents come before their children.
     let mut depths: Vec<usize> = Vec::new();
     for node in document.descendants() {
@@ -28,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<Fields<'_>, Verdict> {
         while fields.open.len() > above {
             fields.end();
         }
-        let owned = |text: &str| Cow::Owned(text.to_owned());
+        let owned = |text: &str| -> Cow<'_, str> { Cow::Owned(text.to_owned()) };
         let code = owned(node.attribute("code").unwrap_or_default().trim());
         let mut texts = node.children().filter(Node::is_text).filter_map(|node| node.text());
         let text = match (texts.next(), texts.next()) {
@@ -37,6 +42,9 @@ pub(super) fn read(text: &str) -> Result<Fields<'_>, Verdict> {
             }
             (only, _) => owned(only.unwrap_or_default().trim()),
         };
+        if text.contains(REPLACEMENT) && !may_say_so {
+            return Err(Verdict::malformed("payload: not XML: a reference to a character that does not exist"));
+        }
         if !fields.begin(owned(node.tag_name().name()), text, nil(node), code) {
             return Err(Verdict::malformed(format!("payload: elements nested deeper than {MAX_DEPTH}")));
         }

@@ -143,6 +143,8 @@ impl Scan<'_> {
         let next = (text.get(end) == Some(&b'/')).then(|| (end + 1, segment(end + 1)));
         for (start, end) in [(from, end)].into_iter().chain(next) {
             let token = &text[start..end];
+            let full_stops = token.iter().rev().take_while(|b| **b == b'.').count();
+            let (token, end) = (&token[..token.len() - full_stops], end - full_stops);
             // Django writes when it was made before it.
             if is_made(token) || token.rsplit(|b| *b == b'-').next().is_some_and(is_made) {
                 self.found(Span::new(start, end, Kind::Token));
