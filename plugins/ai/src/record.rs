@@ -106,7 +106,8 @@ fn own(doc: &Doc, responds: bool, body: Body) -> Result<Request, Verdict> {
     let json = doc.json();
     let kind = doc.text("kind")?;
     let told_success = flag(json.at("success"))?;
-    let error = if responds { body::error_of(&only_error(json)).unwrap_or_default().0 } else { String::new() };
+    let has_error = responds && !json.at("error").is_null();
+    let error = if has_error { body::error_of(&only_error(json)).unwrap_or_default().0 } else { String::new() };
     let error = first([error, body.error]);
     let failed = match told_success {
         Some(success) => !success,

@@ -25,8 +25,8 @@ pub(crate) fn part(doc: &Doc) -> Option<Part> {
         // Bedrock adds the counts to whatever event is the last.
         return Some(Part::Delta);
     }
-    let kind = doc.json().text("type");
-    match kind.as_str() {
+    let kind = doc.json().first_str(&["type"]);
+    match kind.as_ref() {
         "response.completed" | "response.failed" | "response.incomplete" | "response.cancelled" | "response.done" => {
             Some(Part::Response)
         }
@@ -146,12 +146,16 @@ fn cohere(start: Option<&Value>, end: &Value) -> Value {
 /// The message that was begun, with the last usage told of it: a delta repeats some of the counts and adds none.
 fn anthropic(start: &Value, items: &[Value]) -> Value {
     let mut message = start.get("message").cloned().unwrap_or_default();
-    let mut usage: Map<String, Value> = message.get("usage").and_then(Value::as_object).cloned().unwrap_or_default();
-    for delta in items.iter().filter_map(|item| item.get("usage")?.as_object()) {
-        usage.extend(delta.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())));
-    }
     if let Some(fields) = message.as_object_mut() {
-        fields.insert("usage".into(), Value::Object(usage));
+        let usage = fields.entry("usage").or_insert_with(|| Value::Object(Map::new()));
+        if !usage.is_object() {
+            *usage = Value::Object(Map::new());
+        }
+        for delta in items.iter().filter_map(|item| item.get("usage")?.as_object()) {
+            for (name, value) in delta.iter().filter(|(_, value)| !value.is_null()) {
+                usage[name.as_str()] = value.clone();
+            }
+        }
     }
     message
 }
