@@ -114,7 +114,8 @@ fn error(items: &[Value]) -> Option<Value> {
         if type_of(item) == "error" {
             return Some(item.clone());
         }
-        let (name, exception) = item.as_object()?.iter().find(|(name, _)| name.ends_with("Exception"))?;
+        let (name, exception) =
+            item.as_object()?.iter().find(|(name, value)| name.ends_with("Exception") && value.is_object())?;
         Some(json!({ "type": name, "message": exception.get("message") }))
     })
 }
