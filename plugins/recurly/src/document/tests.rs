@@ -212,6 +212,25 @@ fn every_path_finds_its_elements_and_no_others() {
 }
 
 #[test]
+fn a_path_of_one_slot_with_another_is_another() {
+    let names = || ('A'..='Z').chain('a'..='z').map(|letter| letter.to_string().repeat(3));
+    let pairs = names().flat_map(|outer| names().map(move |inner| (outer.clone(), inner)));
+    let mut met = 0;
+    for (outer, inner) in pairs {
+        let text = format!("<r><{outer}><{inner}>1</{inner}></{outer}></r>");
+        let fields = read(&text).expect("XML");
+        for other in
+            [format!("{outer}{inner}"), format!("x{outer}.{inner}"), format!("{outer}..{inner}"), format!("x.{inner}")]
+        {
+            met += usize::from(slot(other.as_bytes()) == slot(format!("{outer}.{inner}").as_bytes()));
+            assert!(!fields.has(&other), "{other}");
+        }
+        assert_eq!(fields.text(&format!("{outer}.{inner}")), "1");
+    }
+    assert!(met > 0, "no path met another's slot");
+}
+
+#[test]
 fn what_recurly_sends_is_plain() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let (mut plain, mut all) = (0, 0);
