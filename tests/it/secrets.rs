@@ -62,3 +62,24 @@ async fn what_was_secret_is_found_nowhere_and_the_rest_is() {
     }
     assert!(seen.contains("at step 3") && seen.contains("crm.example.com/in?team=7"), "the rest stays readable");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_repeat_the_secret_of_a_record_that_is_dropped_or_rejected() {
+    let server = TestServer::start().await;
+    for secret in secrets() {
+        // A request of MCP that is no call of a tool is named in the answer; so is an entity that nobody declared.
+        let dropped =
+            record(&json!({"kind": "mcp_tool_call", "response": {}, "request": {"jsonrpc": "2.0", "method": secret}}));
+        let xml = format!("<failed_payment_notification>&x-{secret};</failed_payment_notification>");
+        let rejected =
+            pb::Record { payload: xml.into_bytes().into(), content_type: "text/xml".into(), ..Default::default() };
+        let dropped = server.sender().send("ai", "acme", vec![dropped]).await.unwrap();
+        let rejected = server.sender().send("recurly", "acme", vec![rejected]).await.unwrap();
+        assert_eq!(dropped[0].outcome(), pb::Outcome::Dropped, "{}", dropped[0].message);
+        assert_eq!(rejected[0].outcome(), pb::Outcome::Rejected, "{}", rejected[0].message);
+        for result in dropped.iter().chain(&rejected) {
+            assert!(!result.message.contains(&secret[8..16]), "{}", result.message);
+            assert!(result.message.contains("[redacted:"), "{}", result.message);
+        }
+    }
+}
